@@ -13,7 +13,8 @@ import (
 // Limits of one append; a larger one is refused with ErrTooLarge before anything is sent.
 const (
 	MaxEventsPerCommand = 1_000
-	MaxEventBytes       = 1 << 20
+	MaxEventBytes       = 1 << 20  // Data and Metadata of one event together
+	MaxCommandBytes     = 32 << 20 // of all events of one command
 )
 
 var (
@@ -34,7 +35,11 @@ var (
 	// ErrOverloaded: too many commands wait for the log. Nothing was written.
 	ErrOverloaded = fault.New(fault.RateLimited, "overloaded", "Too many commands are waiting. Try again later.")
 
-	// ErrTooLarge: over MaxEventsPerCommand or MaxEventBytes. Nothing was written.
+	// ErrForeignStream: the stream belongs to another organization. Nothing was
+	// written, and nothing is said about the stream.
+	ErrForeignStream = fault.New(fault.Conflict, "id-taken", "This id cannot be used.")
+
+	// ErrTooLarge: over MaxEventsPerCommand, MaxEventBytes or MaxCommandBytes. Nothing was written.
 	ErrTooLarge = fault.New(fault.TooLarge, "too-large", "The command records more than one append may hold.")
 )
 

@@ -1,0 +1,28 @@
+// Package readdb is what the read databases have in common: generations,
+// checkpoints, parking, rebuilds, and reading as one organization.
+//
+// A model's tables live in one schema per generation. The generation's row in
+// public.generations is its checkpoint; it is locked first and moved last in the
+// transaction of every batch, so effect and checkpoint are one, and of two
+// projectors one waits for the other and then finds its batch applied already.
+//
+// Every row of a model is derived from one stream only. That is why a stream can
+// be parked and resumed alone, and why a model does not depend on how the
+// events were cut into batches.
+//
+// What happens when it fails:
+//   - A batch fails as a whole (connection lost, process killed): nothing of it
+//     is there, and it comes again. Its commit may have succeeded unseen: then
+//     it is skipped.
+//   - An event fails (unknown type, a body that cannot be read, a panic in the
+//     fold, a value the database refuses): the batch is done again event by event,
+//     each under a savepoint, and the stream of the failing one is parked.
+//   - A rebuild dies: the live generation was not touched. The next rebuild drops
+//     what is left behind.
+//   - A switch is one commit. It locks the live generation's row, so no batch is
+//     between the two; readers choose their generation in the first statement of
+//     a repeatable-read transaction and stay with it.
+//
+// Retired generations are kept for a while after the switch (see graceOfRetired)
+// for transactions that chose them just before.
+package readdb

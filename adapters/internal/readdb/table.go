@@ -1,0 +1,184 @@
+package readdb
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Column is one column of a table of rows R.
+type Column[R any] struct {
+	Name  string
+	typ   string                       // as SQL
+	array func(rows []*R) (any, error) // the column of many rows, for unnest
+	value func(row *R) (any, error)    // of one, for COPY
+	scan  func(row *R) any             // where to scan it to
+}
+
+// Col is a column that holds T as it is.
+func Col[R, T any](name, typ string, field func(*R) *T) Column[R] {
+	return Column[R]{
+		Name: name, typ: typ,
+		array: func(rows []*R) (any, error) {
+			out := make([]T, len(rows))
+			for i, r := range rows {
+				out[i] = *field(r)
+			}
+			return out, nil
+		},
+		value: func(row *R) (any, error) { return *field(row), nil },
+		scan:  func(row *R) any { return field(row) },
+	}
+}
+
+// JSONCol is a jsonb column that holds T as JSON.
+func JSONCol[R, T any](name string, field func(*R) *T) Column[R] {
+	encode := func(row *R) (string, error) {
+		b, err := json.Marshal(field(row))
+		return string(b), err
+	}
+	return Column[R]{
+		Name: name, typ: "jsonb",
+		array: func(rows []*R) (any, error) {
+			out := make([]string, len(rows))
+			for i, r := range rows {
+				var err error
+				if out[i], err = encode(r); err != nil {
+					return nil, err
+				}
+			}
+			return out, nil
+		},
+		value: func(row *R) (any, error) { return encode(row) },
+		scan:  func(row *R) any { return field(row) },
+	}
+}
+
+// Table is how rows R are read and written by key. Make it with NewTable.
+type Table[R any] struct {
+	name    string
+	columns []Column[R]
+	keys    int // the first columns are the key
+	load    string
+	upsert  string
+}
+
+// NewTable describes a table whose first keys columns are its primary key.
+// guard names the column that only grows: an older row never replaces a newer.
+func NewTable[R any](name string, keys int, guard string, columns ...Column[R]) Table[R] {
+	var names, params, picks, sets, loadParams, loadNames, joins, conflict []string
+	for i, c := range columns {
+		arrayType, pick := c.typ, "u."+c.Name
+		if c.typ == "jsonb" {
+			arrayType, pick = "text", pick+"::jsonb"
+		}
+		names, picks = append(names, c.Name), append(picks, pick)
+		params = append(params, fmt.Sprintf("$%d::%s[]", i+1, arrayType))
+		if i < keys {
+			loadParams, loadNames = append(loadParams, params[i]), append(loadNames, c.Name)
+			joins = append(joins, "t."+c.Name+" = u."+c.Name)
+			conflict = append(conflict, c.Name)
+			continue
+		}
+		sets = append(sets, c.Name+" = excluded."+c.Name)
+	}
+	list := strings.Join(names, ", ")
+	return Table[R]{
+		name: name, columns: columns, keys: keys,
+		load: fmt.Sprintf("SELECT t.%s FROM unnest(%s) AS u (%s) JOIN %s t ON %s",
+			strings.Join(names, ", t."), strings.Join(loadParams, ", "), strings.Join(loadNames, ", "), name, strings.Join(joins, " AND ")),
+		upsert: fmt.Sprintf("INSERT INTO %s AS t (%s) SELECT %s FROM unnest(%s) AS u (%s) ON CONFLICT (%s) DO UPDATE SET %s WHERE t.%s < excluded.%s",
+			name, list, strings.Join(picks, ", "), strings.Join(params, ", "), list,
+			strings.Join(conflict, ", "), strings.Join(sets, ", "), guard, guard),
+	}
+}
+
+// Content is the table's part in the digest.
+func (t Table[R]) Content() Content {
+	c := Content{Table: t.name}
+	for i, col := range t.columns {
+		c.Columns = append(c.Columns, col.Name)
+		if i < t.keys {
+			c.Key = append(c.Key, col.Name)
+		}
+	}
+	return c
+}
+
+// Load reads the rows that have the keys of probes; those that are not there are left out.
+func (t Table[R]) Load(ctx context.Context, tx pgx.Tx, probes []*R) ([]*R, error) {
+	if len(probes) == 0 {
+		return nil, nil
+	}
+	args := make([]any, t.keys)
+	for i, c := range t.columns[:t.keys] {
+		var err error
+		if args[i], err = c.array(probes); err != nil {
+			return nil, fmt.Errorf("load %s: %w", t.name, err)
+		}
+	}
+	rows, err := tx.Query(ctx, t.load, args...)
+	if err != nil {
+		return nil, fmt.Errorf("load %s: %w", t.name, err)
+	}
+	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (*R, error) {
+		r := new(R)
+		into := make([]any, len(t.columns))
+		for i, c := range t.columns {
+			into[i] = c.scan(r)
+		}
+		return r, row.Scan(into...)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("load %s: %w", t.name, err)
+	}
+	return found, nil
+}
+
+// statementRows bounds one upsert: a statement stays some megabytes large.
+const statementRows = 5_000
+
+// Upsert writes rows, each key at most once.
+func (t Table[R]) Upsert(ctx context.Context, tx pgx.Tx, rows []*R) error {
+	for part := range slices.Chunk(rows, statementRows) {
+		args := make([]any, len(t.columns))
+		for i, c := range t.columns {
+			var err error
+			if args[i], err = c.array(part); err != nil {
+				return fmt.Errorf("write %s: %s: %w", t.name, c.Name, err)
+			}
+		}
+		if _, err := tx.Exec(ctx, t.upsert, args...); err != nil {
+			return fmt.Errorf("write %s: %w", t.name, err)
+		}
+	}
+	return nil
+}
+
+// Copy writes rows that are certainly new.
+func (t Table[R]) Copy(ctx context.Context, tx pgx.Tx, rows []*R) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	values := make([]any, len(t.columns))
+	n, err := tx.CopyFrom(ctx, pgx.Identifier{t.name}, t.Content().Columns, pgx.CopyFromSlice(len(rows), func(i int) ([]any, error) {
+		for j, c := range t.columns {
+			var err error
+			if values[j], err = c.value(rows[i]); err != nil {
+				return nil, err
+			}
+		}
+		return values, nil
+	}))
+	if err != nil {
+		return fmt.Errorf("copy into %s: %w", t.name, err)
+	}
+	if n != int64(len(rows)) {
+		return fmt.Errorf("copy into %s: %d of %d rows arrived", t.name, n, len(rows))
+	}
+	return nil
+}

@@ -1,0 +1,32 @@
+// Package command is everything Strata can be asked to do.
+//
+// # The way of a command
+//
+// A command names one aggregate. Execute finds who asks in the organization's
+// own events, takes the roles that hold now (S13), folds the aggregate's
+// stream, asks the domain to decide, and appends the answer with the version
+// the decision rests on. Several commands in one call are decided one after
+// another on the folded state and become one append: all or nothing.
+//
+// # What is remembered, and what that may cost
+//
+// Folded states are kept in memory with their version, within a budget counted
+// in events. A remembered state may be old: another process may have appended.
+// That is harmless for what gets recorded, since the append names the version,
+// and for what is refused it is checked: a refusal, a no-op or a version
+// mismatch found on a remembered state is decided again on the state as read
+// now, before it is answered. The organization's own state, from which roles
+// come, is read again when it is older than MembershipAge, so a revoked role
+// ends within that time everywhere, and at once in the process that revoked it.
+//
+// # Failure and repetition
+//
+// A lost race is decided again on the newer state when the caller named no
+// version (nil Expected), and answered with stale-revision when he did. Every
+// command carries an id made from the caller's idempotency key; the log
+// refuses to record one twice. Before a refusal is answered the log is asked
+// for that id: a repetition of a command that was recorded gets its first
+// answer, whatever the state has become since. If the log cannot be read the
+// command fails as unavailable and nothing is guessed; if a commit's outcome
+// is unknown that is the answer, and the repetition finds out.
+package command

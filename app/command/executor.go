@@ -1,0 +1,263 @@
+package command
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"golang.org/x/sync/singleflight"
+
+	"strata.dev/strata/app/eventlog"
+	"strata.dev/strata/domain/fact"
+	"strata.dev/strata/domain/fault"
+)
+
+const (
+	// maxLostRaces is how often a command without an expected version may lose
+	// to other processes; within this process commands queue.
+	maxLostRaces = 16
+	// loadTimeout bounds a read that several callers share and none may cancel.
+	loadTimeout = 10 * time.Second
+)
+
+// executor runs commands on one kind of aggregate: S its state, C its commands,
+// E its events. Safe for concurrent use.
+type executor[S, C, E any] struct {
+	kind   string // also the prefix of its streams
+	decide func(S, fact.Actor, C) ([]E, error)
+	apply  func(S, fact.Actor, E) S
+
+	// sign gives the signature an event carries in its metadata, if it is one
+	// that is signed; nil if the aggregate has none.
+	sign func(E, fact.Actor) *eventlog.Signature
+	// revision is what Result.Revision says of a state; nil = always 0.
+	revision func(S) int
+
+	options Options
+	cache   *cache[S]
+	queues  *queues
+	loads   singleflight.Group
+}
+
+func newExecutor[S, C, E any](kind string, o Options, decide func(S, fact.Actor, C) ([]E, error), apply func(S, fact.Actor, E) S) *executor[S, C, E] {
+	return &executor[S, C, E]{
+		kind: kind, decide: decide, apply: apply,
+		options: o, cache: newCache[S](o.CacheEvents), queues: newQueues(),
+	}
+}
+
+// request is one call on one aggregate.
+type request[S, C any] struct {
+	call     Call
+	organize uuid.UUID // the organization whose aggregate it is
+	id       uuid.UUID
+	commands []C
+
+	// actor says who decides command c on state s now, with the roles that
+	// hold within its scope. It is asked again for every decision.
+	actor func(ctx context.Context, s S, c C) (fact.Actor, error)
+	// complete adds to a command what its decision needs from elsewhere; nil
+	// if nothing.
+	complete func(ctx context.Context, s S, c C) (C, error)
+}
+
+func (x *executor[S, C, E]) stream(id uuid.UUID) string { return x.kind + "-" + id.String() }
+
+// execute answers a request. See the package's documentation for the way.
+func (x *executor[S, C, E]) execute(ctx context.Context, r request[S, C]) (result Result, err error) {
+	start, attempts := x.options.Clock(), 0
+	defer func() {
+		x.options.Metrics.Command(x.kind, outcome(result, err), attempts, x.options.Clock().Sub(start))
+	}()
+	if r.call.CommandID == uuid.Nil || len(r.call.Hash) == 0 {
+		return Result{}, ErrIncomplete
+	}
+	stream := x.stream(r.id)
+	leave, err := x.queues.enter(ctx, stream)
+	if err != nil {
+		return Result{}, eventlog.ErrUnavailable.Because(err)
+	}
+	defer leave()
+
+	refresh := false
+	for lost := 0; lost < maxLostRaces; {
+		base, fresh, err := x.load(ctx, r.organize, stream, refresh)
+		if err != nil {
+			return Result{}, err
+		}
+		attempts++
+		decided, err := x.decideAll(ctx, r, base)
+		if err == nil && len(decided.events) > 0 {
+			receipt, err := x.append(ctx, r, stream, base, decided)
+			switch {
+			case err == nil && receipt.Replayed:
+				return x.replay(ctx, r, receipt)
+			case err == nil:
+				return x.recorded(r, stream, base, decided, receipt), nil
+			case errors.Is(err, eventlog.ErrWrongVersion) && r.call.Expected != nil:
+				return Result{}, stale(err, base.version)
+			case errors.Is(err, eventlog.ErrWrongVersion):
+				refresh = true
+				lost++
+				continue
+			default:
+				return Result{}, err
+			}
+		}
+		if !fresh {
+			refresh = true // it may look different now
+			continue
+		}
+		return x.unrecorded(ctx, r, stream, base, err)
+	}
+	return Result{}, ErrContended
+}
+
+// decision is what a request leads to on one state.
+type decision[E any] struct {
+	events []E
+	actors []fact.Actor // of each event
+	at     time.Time
+}
+
+func (x *executor[S, C, E]) decideAll(ctx context.Context, r request[S, C], base folded[S]) (decision[E], error) {
+	if e := r.call.Expected; e != nil && *e != base.version {
+		return decision[E]{}, stale(nil, base.version)
+	}
+	d := decision[E]{at: x.options.Clock().UTC()}
+	state := base.state
+	for _, c := range r.commands {
+		actor, err := r.actor(ctx, state, c)
+		if err != nil {
+			return decision[E]{}, err
+		}
+		actor.At = d.at
+		if r.complete != nil {
+			if c, err = r.complete(ctx, state, c); err != nil {
+				return decision[E]{}, err
+			}
+		}
+		events, err := x.decide(state, actor, c)
+		if err != nil {
+			return decision[E]{}, err
+		}
+		for _, e := range events {
+			state = x.apply(state, actor, e)
+			d.events = append(d.events, e)
+			d.actors = append(d.actors, actor)
+		}
+	}
+	return d, nil
+}
+
+func (x *executor[S, C, E]) append(ctx context.Context, r request[S, C], stream string, base folded[S], d decision[E]) (eventlog.Receipt, error) {
+	events, err := x.encode(r.call, d)
+	if err != nil {
+		return eventlog.Receipt{}, err
+	}
+	return x.options.Log.Append(ctx, eventlog.Command{
+		ID:              r.call.CommandID,
+		Hash:            r.call.Hash,
+		OrganizationID:  r.organize,
+		StreamID:        stream,
+		ExpectedVersion: base.version,
+		Events:          events,
+	})
+}
+
+// recorded remembers the new state and answers. The fold uses the time of
+// recording, as it will when the stream is read again.
+func (x *executor[S, C, E]) recorded(r request[S, C], stream string, base folded[S], d decision[E], receipt eventlog.Receipt) Result {
+	state := base.state
+	for i, e := range d.events {
+		by := d.actors[i]
+		state = x.apply(state, fact.Actor{ID: by.ID, Kind: by.Kind, Roles: by.Roles, At: receipt.RecordedAt, AuthAt: by.AuthAt}, e)
+	}
+	x.cache.put(cacheKey(r.organize, stream), folded[S]{state: state, version: receipt.Version, checked: x.options.Clock()})
+	return x.result(r.id, state, receipt)
+}
+
+func (x *executor[S, C, E]) result(id uuid.UUID, s S, receipt eventlog.Receipt) Result {
+	result := Result{
+		ID:       id,
+		StreamID: receipt.StreamID,
+		Version:  receipt.Version,
+		Position: receipt.Position,
+		EventIDs: receipt.EventIDs,
+		Replayed: receipt.Replayed,
+	}
+	if x.revision != nil {
+		result.Revision = x.revision(s)
+	}
+	return result
+}
+
+// unrecorded answers a command that leads to nothing on the state as it is now:
+// if it was recorded before, with its first answer; else with the refusal, or
+// with the state as it is when there was nothing to do.
+func (x *executor[S, C, E]) unrecorded(ctx context.Context, r request[S, C], stream string, base folded[S], refused error) (Result, error) {
+	receipt, hash, found, err := x.options.Log.FindCommand(ctx, r.call.CommandID)
+	switch {
+	case err != nil:
+		return Result{}, fmt.Errorf("look for command %s: %w", r.call.CommandID, err)
+	case found && !bytes.Equal(hash, r.call.Hash):
+		return Result{}, eventlog.ErrCommandReused
+	case found:
+		return x.replay(ctx, r, receipt)
+	case refused != nil:
+		return Result{}, refused
+	}
+	return x.result(r.id, base.state, eventlog.Receipt{StreamID: stream, Version: base.version}), nil
+}
+
+// replay gives the first answer again: of the aggregate the command was
+// recorded on, with its state as of then. A create brings a new id each time;
+// the one in the log counts.
+func (x *executor[S, C, E]) replay(ctx context.Context, r request[S, C], receipt eventlog.Receipt) (Result, error) {
+	id, err := uuid.Parse(receipt.StreamID[min(len(x.kind)+1, len(receipt.StreamID)):])
+	if err != nil || x.stream(id) != receipt.StreamID {
+		// Recorded on another kind of aggregate: the same key for another request.
+		return Result{}, eventlog.ErrCommandReused
+	}
+	receipt.Replayed = true
+	receipt.EventIDs = slices.Clone(receipt.EventIDs)
+	var state S
+	if x.revision != nil {
+		then, err := x.read(ctx, r.organize, receipt.StreamID, folded[S]{}, int(receipt.Version))
+		if err != nil {
+			return Result{}, err
+		}
+		state = then.state
+	}
+	return x.result(id, state, receipt), nil
+}
+
+// stale says which version the aggregate is at.
+func stale(cause error, version int64) error {
+	f := ErrStale.Detailf("It is at revision %d.", version)
+	if v, ok := errors.AsType[*eventlog.VersionError](cause); ok {
+		version = v.Actual
+		f = ErrStale.Detailf("It is at revision %d.", version).Because(cause)
+	}
+	return f.With("currentRevision", version)
+}
+
+func outcome(r Result, err error) string {
+	if err != nil {
+		if f, ok := errors.AsType[*fault.Fault](err); ok {
+			return f.Slug
+		}
+		return "error"
+	}
+	switch {
+	case r.Replayed:
+		return "replayed"
+	case r.Position == 0:
+		return "unchanged"
+	}
+	return "recorded"
+}

@@ -1,0 +1,101 @@
+package command
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"strata.dev/strata/app/eventcodec"
+	"strata.dev/strata/app/eventlog"
+	"strata.dev/strata/domain/fact"
+)
+
+func cacheKey(organization uuid.UUID, stream string) string {
+	// Without the organization a remembered state would be readable by all of them.
+	return string(organization[:]) + stream
+}
+
+// load gives an aggregate's state. With refresh, or when nothing is remembered,
+// it reads the log; fresh says that the read began after load was called.
+func (x *executor[S, C, E]) load(ctx context.Context, organization uuid.UUID, stream string, refresh bool) (f folded[S], fresh bool, err error) {
+	key := cacheKey(organization, stream)
+	have, ok := x.cache.get(key)
+	switch {
+	case ok && !refresh:
+		return have, false, nil
+	case ok:
+		f, err = x.read(ctx, organization, stream, have, 0)
+		if err == nil {
+			x.remember(key, f)
+		}
+		return f, true, err
+	}
+	// Nothing is remembered: whoever comes at the same time shares one read,
+	// which therefore must not end with the first caller's patience.
+	answer := x.loads.DoChan(key, func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTimeout)
+		defer cancel()
+		f, err := x.read(ctx, organization, stream, folded[S]{}, 0)
+		if err == nil {
+			x.remember(key, f)
+		}
+		return f, err
+	})
+	select {
+	case <-ctx.Done():
+		return f, false, eventlog.ErrUnavailable.Because(ctx.Err())
+	case a := <-answer:
+		if a.Err != nil {
+			return f, false, a.Err
+		}
+		// A shared read may have begun before this caller came.
+		return a.Val.(folded[S]), !a.Shared, nil
+	}
+}
+
+// remember keeps a state that exists: asking for random ids must not fill memory.
+func (x *executor[S, C, E]) remember(key string, f folded[S]) {
+	if f.version > 0 {
+		x.cache.put(key, f)
+	}
+}
+
+// read folds the events behind base, up to version limit (0 = all there are).
+func (x *executor[S, C, E]) read(ctx context.Context, organization uuid.UUID, stream string, base folded[S], limit int) (folded[S], error) {
+	now := x.options.Clock()
+	events, err := x.options.Log.ReadStream(ctx, organization, stream, base.version, limit)
+	if err != nil {
+		return folded[S]{}, fmt.Errorf("read %s: %w", stream, err)
+	}
+	f := folded[S]{state: base.state, version: base.version, checked: now}
+	for _, e := range events {
+		if e.Version != f.version+1 {
+			return folded[S]{}, fmt.Errorf("read %s: version %d follows version %d", stream, e.Version, f.version)
+		}
+		body, err := eventcodec.Decode(e.Type, e.SchemaVersion, e.Data)
+		if err != nil {
+			return folded[S]{}, fmt.Errorf("read %s: version %d: %w", stream, e.Version, err)
+		}
+		event, ok := body.(E)
+		if !ok {
+			return folded[S]{}, fmt.Errorf("read %s: version %d: %s is no event of this aggregate", stream, e.Version, e.Type)
+		}
+		metadata, err := eventlog.DecodeMetadata(e.Metadata)
+		if err != nil {
+			return folded[S]{}, fmt.Errorf("read %s: version %d: %w", stream, e.Version, err)
+		}
+		f.state = x.apply(f.state, recordedBy(metadata, e), event)
+		f.version = e.Version
+	}
+	return f, nil
+}
+
+// recordedBy is the actor as a fold sees it: who, and when it was recorded.
+func recordedBy(m eventlog.Metadata, e eventlog.Event) fact.Actor {
+	by := fact.Actor{ID: m.Actor.ID, Kind: fact.Kind(m.Actor.Kind), Roles: m.Actor.Roles, At: e.RecordedAt.UTC()}
+	if m.Actor.AuthAt != nil {
+		by.AuthAt = m.Actor.AuthAt.UTC()
+	}
+	return by
+}

@@ -1,0 +1,76 @@
+package command
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"strata.dev/strata/app/eventlog"
+)
+
+// MembershipAge is how long roles may be taken from memory before new events of
+// the organization are looked for.
+const MembershipAge = time.Second
+
+// Log is what commands need of the event log.
+type Log interface {
+	eventlog.Appender
+	eventlog.CommandFinder
+	eventlog.StreamReader
+	// Head is the last position, 0 for an empty log.
+	Head(ctx context.Context) (int64, error)
+}
+
+// IndicatorBasis gives what an approval covers beyond the plan itself: the
+// definitions and targets of a strategy's living indicators.
+//
+// digest fingerprints them, authors are the ids of the members who made them
+// in the strategy's present revision, and both are as of asOfPosition, which is
+// at least minPosition: the implementation waits for it, and answers with a
+// fault of kind Unavailable if that takes too long.
+type IndicatorBasis interface {
+	IndicatorBasis(ctx context.Context, organizationID, strategyID uuid.UUID, minPosition int64) (digest string, authors []string, asOfPosition int64, err error)
+}
+
+// Metrics hears of every command once it is answered. Safe for concurrent use.
+type Metrics interface {
+	// Command: aggregate is organization, strategy or indicator; outcome is
+	// recorded, replayed, unchanged, or the slug of the fault, or "error";
+	// attempts counts decisions.
+	Command(aggregate, outcome string, attempts int, took time.Duration)
+}
+
+// Options wires the commands.
+type Options struct {
+	Log   Log            // required
+	Basis IndicatorBasis // required to submit, approve or activate a strategy
+
+	Clock      func() time.Time          // default time.Now
+	NewEventID func() (uuid.UUID, error) // default uuid.NewV7
+	Metrics    Metrics                   // default none
+
+	// CacheEvents bounds the remembered states of each kind of aggregate, in
+	// events folded into them. Default 200,000; about 1 kB each at worst.
+	CacheEvents int64
+}
+
+func (o Options) withDefaults() Options {
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	if o.NewEventID == nil {
+		o.NewEventID = uuid.NewV7
+	}
+	if o.Metrics == nil {
+		o.Metrics = noMetrics{}
+	}
+	if o.CacheEvents <= 0 {
+		o.CacheEvents = 200_000
+	}
+	return o
+}
+
+type noMetrics struct{}
+
+func (noMetrics) Command(string, string, int, time.Duration) {}

@@ -1,0 +1,109 @@
+// Command strata is the whole product in one binary: the service (serve), a
+// complete installation on one machine (dev), and the operator's tools.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"strata.dev/strata/domain/fault"
+)
+
+// Exit codes. Scripts rely on them.
+const (
+	exitOK          = 0
+	exitFailure     = 1
+	exitUsage       = 2
+	exitUnreachable = 4 // a dependency (PostgreSQL, RabbitMQ) cannot be reached
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	go func() {
+		<-ctx.Done()
+		stop() // a second signal ends the process at once
+	}()
+	os.Exit(run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr))
+}
+
+// run is the whole program, with what it takes from outside passed in, so that
+// tests can run it too. It returns the exit code; the one line that says what
+// went wrong, why, and how to go on is on stderr by then.
+func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) int {
+	root := newRoot(environ)
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	if err == nil || errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		return exitOK
+	}
+	fmt.Fprintln(stderr, "strata:", err)
+	var usage usageError
+	switch {
+	case errors.As(err, &usage):
+		return exitUsage
+	case errors.Is(err, errUnreachable), isUnavailable(err):
+		return exitUnreachable
+	}
+	return exitFailure
+}
+
+// errUnreachable marks an error as "a dependency cannot be reached".
+var errUnreachable = errors.New("unreachable")
+
+func isUnavailable(err error) bool {
+	var f *fault.Fault
+	return errors.As(err, &f) && f.Kind == fault.Unavailable
+}
+
+func newRoot(environ []string) *cobra.Command {
+	root := &cobra.Command{
+		Use:           "strata",
+		Short:         "The system of record for strategies: an event log, its read databases, and its relay",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          cobra.NoArgs,
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	cli := &cli{environ: environ}
+	root.AddCommand(
+		cli.serve(), cli.dev(), cli.migrate(), cli.projections(), cli.relay(), cli.token(),
+		cli.healthcheck(), cli.config(), cli.version(),
+	)
+	return root
+}
+
+// cli holds what every subcommand needs.
+type cli struct{ environ []string }
+
+// load reads the configuration and makes the logger. JSON on stderr: stdout
+// belongs to what a command prints for its caller.
+func (c *cli) load(stderr io.Writer) (config, *slog.Logger, error) {
+	cfg, err := loadConfig(c.environ)
+	if err != nil {
+		return config{}, nil, err
+	}
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(cfg.LogLevel)); err != nil {
+		return config{}, nil, usageError{fmt.Errorf("STRATA_LOG_LEVEL: %w", err)}
+	}
+	return cfg, slog.New(slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: level})), nil
+}
+
+// noArgs refuses arguments as a usage error.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usageError{fmt.Errorf("%s takes no arguments, got %q", cmd.CommandPath(), args)}
+	}
+	return nil
+}

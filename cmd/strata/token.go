@@ -1,0 +1,63 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/spf13/cobra"
+
+	"strata.dev/strata/adapters/oidc"
+)
+
+// token issues development tokens.
+func (c *cli) token() *cobra.Command {
+	cmd := &cobra.Command{Use: "token", Short: "Tokens of the development issuer", Args: noArgs}
+	var organization, subject string
+	var operator bool
+	var lifetime time.Duration
+	issue := &cobra.Command{
+		Use: "issue", Short: "Print a token (development only)", Args: noArgs,
+		Example: "  strata token issue --org 0198c0de-… --subject alice\n  strata token issue --operator --subject ops",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, _, err := c.load(cmd.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			claims := oidc.Claims{Subject: subject, Operator: operator, Lifetime: lifetime}
+			if !operator {
+				if claims.Organization, err = uuid.Parse(organization); err != nil {
+					return usageError{fmt.Errorf("--org must be an organization's id (or take --operator): %w", err)}
+				}
+			}
+			issuer, err := openIssuer(cfg)
+			if err != nil {
+				return err
+			}
+			token, err := issuer.Issue(claims)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), token)
+			return err
+		},
+	}
+	issue.Flags().StringVar(&organization, "org", "", "id of the organization whose member the token is for")
+	issue.Flags().StringVar(&subject, "subject", "", "the member's subject at the issuer")
+	issue.Flags().BoolVar(&operator, "operator", false, "a token that may register organizations, and nothing else")
+	issue.Flags().DurationVar(&lifetime, "lifetime", time.Hour, "how long it is valid; at most 1h")
+	_ = issue.MarkFlagRequired("subject") // fails only for a flag that is not there
+	cmd.AddCommand(issue)
+	return cmd
+}
+
+// openIssuer opens the development issuer with the key file of the
+// configuration, by default the one `strata dev` made.
+func openIssuer(cfg config) (*oidc.Issuer, error) {
+	file := cfg.DevKeyFile
+	if file == "" {
+		file = filepath.Join(cfg.DataDir, "issuer.key")
+	}
+	return oidc.Open(oidc.Options{Env: cfg.Env, KeyFile: file})
+}

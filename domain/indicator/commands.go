@@ -1,0 +1,108 @@
+package indicator
+
+import (
+	"time"
+
+	"strata.dev/strata/domain/calendar"
+)
+
+// Command is the closed set of what can be asked of an indicator.
+type Command interface{ isCommand() }
+
+// DefineIndicator begins an indicator under an objective.
+type DefineIndicator struct {
+	IndicatorID   string
+	StrategyID    string
+	ObjectiveID   string
+	Definition    Definition // tolerances default to 0 and 0.1
+	ImportID      string
+	Authorization Authorization
+}
+
+// Authorization is the second pair of eyes that S15 asks for once the strategy
+// is in force. The caller has made sure that the person named did agree.
+type Authorization struct {
+	StrategyInForce bool     // a revision of the strategy is in force
+	By              string   // member who authorized; "" = nobody
+	Roles           []string // held by that member now, within the strategy
+	SamePerson      []string // other member ids, past or present, of the person who asks
+}
+
+// Edit sets one field of the definition; the empty Content clears it.
+type Edit struct {
+	Field string
+	New   Content
+}
+
+// RedefineIndicator changes fields of the definition: identifier, sequence,
+// name, unit, valueChainStage, direction, frequency, yearStart, dimensions,
+// headline, baseline, done, toleranceAtRisk, toleranceOffTrack, ownerId,
+// externalRefs, otherInformation. A change of unit, direction, frequency,
+// yearStart or dimensions while there are values is a comparability break.
+type RedefineIndicator struct {
+	Edits              []Edit
+	ComparabilityBreak bool
+	Reason             string
+	Authorization      Authorization
+}
+
+// SetTarget sets or replaces the target of a period.
+type SetTarget struct {
+	Period        calendar.Period
+	Dims          Dims
+	Value         Stated
+	Note          string
+	Reason        string
+	ImportID      string
+	Authorization Authorization
+}
+
+// Stated is a value as it came: the text of a number, a descriptor, or both.
+type Stated struct {
+	Number         string
+	DescriptorName string
+	Descriptor     string
+}
+
+// RecordMeasurement records a value for a key that has none.
+type RecordMeasurement struct {
+	MeasurementID string
+	Period        calendar.Period
+	Dims          Dims
+	Value         Stated
+	ObservedAt    *time.Time
+	Note          string
+	ExternalRef   string
+	ImportID      string
+}
+
+// CorrectMeasurement replaces the living value of a measurement.
+type CorrectMeasurement struct {
+	MeasurementID string
+	Value         Stated
+	ObservedAt    *time.Time
+	Note          string
+	Reason        string
+	EvidenceID    string
+}
+
+// VoidMeasurement withdraws the living value of a measurement.
+type VoidMeasurement struct {
+	MeasurementID string
+	Reason        string
+}
+
+// RetireIndicator ends the indicator.
+type RetireIndicator struct {
+	Reason        string
+	ReplacedBy    string
+	Authorization Authorization
+}
+
+func (DefineIndicator) isCommand()    {}
+func (RedefineIndicator) isCommand()  {}
+func (SetTarget) isCommand()          {}
+func (RecordMeasurement) isCommand()  {}
+func (CorrectMeasurement) isCommand() {}
+func (VoidMeasurement) isCommand()    {}
+func (RetireIndicator) isCommand()    {}

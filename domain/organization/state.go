@@ -1,0 +1,195 @@
+package organization
+
+import (
+	"slices"
+	"time"
+
+	"strata.dev/strata/domain/fact"
+	"strata.dev/strata/domain/internal/pmap"
+)
+
+// State is what its events say about an organization; zero if it is not registered.
+type State struct {
+	ID              string
+	Name            string
+	Acronym         string
+	TimeZone        string
+	FiscalYearStart int
+	PolicyVersion   int
+
+	members    pmap.Map[Member]
+	identities pmap.Map[string] // external identity → member enrolled with it now
+	grants     pmap.Map[Grant]
+}
+
+// Member is a person or service enrolled here.
+type Member struct {
+	ID             string
+	SubjectID      string
+	Issuer         string
+	ExternalIDHash string
+	Kind           MemberKind
+	EnrolledAt     time.Time
+	Offboarded     bool
+	grants         []string // in order; never changed in place
+}
+
+// Grant is a role given to a member.
+type Grant struct {
+	ID        string
+	MemberID  string
+	Role      string
+	Scope     Scope
+	GrantedAt time.Time
+	GrantedBy string
+	ExpiresAt *time.Time
+	Revoked   bool
+}
+
+// Policy is how the organization governs its strategies.
+type Policy struct {
+	Version            int
+	Approvals          int // distinct approvers per revision (S2)
+	ComplianceRequired bool
+	AtRisk, OffTrack   string // default tolerances of indicators, decimals
+}
+
+// Exists says whether the organization is registered.
+func (s State) Exists() bool { return s.ID != "" }
+
+// Policy is the policy in force: version 1, the defaults of every organization.
+func (s State) Policy() Policy {
+	return Policy{Version: s.PolicyVersion, Approvals: 2, ComplianceRequired: true, AtRisk: "0", OffTrack: "0.1"}
+}
+
+// Member gives a member, present or past, by id.
+func (s State) Member(id string) (Member, bool) { return s.members.Get(id) }
+
+// Grant gives a grant, present or past, by id.
+func (s State) Grant(id string) (Grant, bool) { return s.grants.Get(id) }
+
+// MemberByIdentity gives the member enrolled now with an external identity
+// (see IdentityHash).
+func (s State) MemberByIdentity(externalIDHash string) (Member, bool) {
+	id, ok := s.identities.Get(externalIDHash)
+	if !ok || id == "" {
+		return Member{}, false
+	}
+	return s.members.Get(id)
+}
+
+// RolesAt gives the roles that a member holds at an instant, sorted (S13):
+// revoked and expired grants and those of other strategies are absent. With no
+// strategy named only grants for the whole organization count.
+func (s State) RolesAt(memberID string, at time.Time, strategyID string) []string {
+	m, ok := s.members.Get(memberID)
+	if !ok || m.Offboarded {
+		return nil
+	}
+	var roles []string
+	for _, g := range s.GrantsOf(memberID) {
+		if g.Holds(at) && g.Scope.covers(strategyID) && !slices.Contains(roles, g.Role) {
+			roles = append(roles, g.Role)
+		}
+	}
+	slices.Sort(roles)
+	return roles
+}
+
+// GrantsOf gives the grants of a member that are not revoked, expired ones
+// included, in the order in which they were given.
+func (s State) GrantsOf(memberID string) []Grant {
+	m, _ := s.members.Get(memberID)
+	var live []Grant
+	for _, id := range m.grants {
+		if g, ok := s.grants.Get(id); ok && !g.Revoked {
+			live = append(live, g)
+		}
+	}
+	return live
+}
+
+// SamePerson gives the other member ids, past or present, of the person (or
+// service) behind a member: independence (S1, S3) is between persons, not ids.
+func (s State) SamePerson(memberID string) []string {
+	m, ok := s.members.Get(memberID)
+	if !ok {
+		return nil
+	}
+	var others []string
+	for id, o := range s.members.All() {
+		if id != memberID && (o.SubjectID == m.SubjectID || o.ExternalIDHash == m.ExternalIDHash) {
+			others = append(others, id)
+		}
+	}
+	return others
+}
+
+// Holds says whether the grant counts at an instant: not revoked, not expired.
+func (g Grant) Holds(at time.Time) bool {
+	return !g.Revoked && (g.ExpiresAt == nil || at.Before(*g.ExpiresAt))
+}
+
+func (s Scope) covers(strategyID string) bool {
+	return s.All || (strategyID != "" && slices.Contains(s.StrategyIDs, strategyID))
+}
+
+// meets says whether there is a strategy that both scopes cover.
+func (s Scope) meets(o Scope) bool {
+	if s.All || o.All {
+		return true
+	}
+	return slices.ContainsFunc(s.StrategyIDs, o.covers)
+}
+
+// Apply folds one event into the state. It cannot refuse: an event is a fact.
+// The state it is called on stays as it was.
+func (s State) Apply(by fact.Actor, e Event) State {
+	switch e := e.(type) {
+	case Registered:
+		s.ID, s.Name, s.Acronym = e.OrganizationID, e.Name, e.Acronym
+		s.TimeZone, s.FiscalYearStart = e.TimeZone, e.FiscalYearStart
+		s.PolicyVersion = 1
+	case MemberEnrolled:
+		s.members = s.members.Set(e.MemberID, Member{
+			ID: e.MemberID, SubjectID: e.SubjectID, Issuer: e.Issuer, ExternalIDHash: e.ExternalIDHash,
+			Kind: e.Kind, EnrolledAt: by.At,
+		})
+		s.identities = s.identities.Set(e.ExternalIDHash, e.MemberID)
+	case RoleGranted:
+		s.grants = s.grants.Set(e.GrantID, Grant{
+			ID: e.GrantID, MemberID: e.MemberID, Role: e.Role, Scope: e.Scope,
+			GrantedAt: by.At, GrantedBy: by.ID, ExpiresAt: e.ExpiresAt,
+		})
+		if m, ok := s.members.Get(e.MemberID); ok {
+			m.grants = append(slices.Clip(m.grants), e.GrantID)
+			s.members = s.members.Set(e.MemberID, m)
+		}
+	case RoleRevoked:
+		s = s.revoke(e)
+	}
+	return s
+}
+
+func (s State) revoke(e RoleRevoked) State {
+	for _, id := range e.GrantIDs {
+		if g, ok := s.grants.Get(id); ok {
+			g.Revoked = true
+			s.grants = s.grants.Set(id, g)
+		}
+	}
+	if m, ok := s.members.Get(e.MemberID); ok && e.Offboarding {
+		m.Offboarded = true
+		s.members = s.members.Set(e.MemberID, m)
+		if s.enrolledAs(m.ExternalIDHash) == m.ID {
+			s.identities = s.identities.Set(m.ExternalIDHash, "")
+		}
+	}
+	return s
+}
+
+// enrolledAs is the id of the member enrolled now with an identity, or "".
+func (s State) enrolledAs(externalIDHash string) string {
+	id, _ := s.identities.Get(externalIDHash)
+	return id
+}

@@ -1,0 +1,156 @@
+package strategy
+
+import "strata.dev/strata/domain/calendar"
+
+// Command is the closed set of what can be asked of a strategy.
+type Command interface{ isCommand() }
+
+// DraftStrategy begins a strategy with revision 1.
+type DraftStrategy struct {
+	StrategyID   string
+	LineageKey   string       // what stays the same through successions; the strategy's id if empty
+	DocumentType DocumentType // Strategic_Plan if empty
+	Frame        Frame
+	Replaces     string // id of the strategy of the same organization this one will replace
+	ImportID     string
+}
+
+// Edit sets one field. Text fields take Content.Text; values, organizations,
+// stakeholders and relationships their list; the empty Content clears.
+type Edit struct {
+	Field string
+	New   Content
+}
+
+// AmendFrame changes fields of the plan's frame: name, identifier, description,
+// vision, visionIdentifier, mission, missionIdentifier, values, organizations,
+// periodStart, periodEnd, otherInformation, sourceUri, publicationDate.
+type AmendFrame struct {
+	Edits  []Edit
+	Reason string
+}
+
+// AddGoal adds a goal.
+type AddGoal struct {
+	GoalID           string
+	Identifier       string
+	Sequence         string
+	Name             string
+	Description      string
+	Stakeholders     []Stakeholder
+	OtherInformation string
+	ImportID         string
+}
+
+// AmendGoal changes fields of a goal: identifier, sequence, name, description,
+// stakeholders, otherInformation.
+type AmendGoal struct {
+	GoalID string
+	Edits  []Edit
+	Reason string
+}
+
+// RetireGoal takes a goal and its objectives out of the plan.
+type RetireGoal struct {
+	GoalID string
+	Reason string
+}
+
+// AddObjective adds an objective to a living goal.
+type AddObjective struct {
+	ObjectiveID      string
+	GoalID           string
+	Identifier       string
+	Sequence         string
+	Name             string
+	Description      string
+	Stakeholders     []Stakeholder
+	OtherInformation string
+	Relationships    []Relationship
+	ImportID         string
+}
+
+// AmendObjective changes fields of an objective: those of a goal, and relationships.
+type AmendObjective struct {
+	ObjectiveID string
+	Edits       []Edit
+	Reason      string
+}
+
+// MoveObjective puts an objective under another living goal.
+type MoveObjective struct {
+	ObjectiveID string
+	GoalID      string
+	Reason      string
+}
+
+// RetireObjective takes an objective out of the plan.
+type RetireObjective struct {
+	ObjectiveID string
+	Reason      string
+}
+
+// SubmitStrategy freezes the working revision for approval.
+type SubmitStrategy struct {
+	IndicatorDigest  string   // hash over definitions and targets of the strategy's indicators
+	AsOfPosition     int64    // of the log, up to which they were gathered
+	IndicatorAuthors []string // persons who defined or redefined them or set targets in this revision's delta
+	Summary          string
+}
+
+// RequestChanges sends the working revision back to its authors.
+type RequestChanges struct {
+	ContentHash string // what the asking person saw
+	Comments    string
+}
+
+// Policy is what an organization asks for before a revision may come into force (S2).
+type Policy struct {
+	Approvals          int // distinct approvers; less than 1 counts as 1
+	ComplianceRequired bool
+}
+
+// ApproveStrategy signs for the content that the approver saw.
+type ApproveStrategy struct {
+	ContentHash string
+	Meaning     Meaning
+	Comment     string
+	Policy      Policy
+	SamePerson  []string // other member ids, past or present, of the approving person
+}
+
+// ActivateStrategy puts the approved revision into force.
+type ActivateStrategy struct {
+	ContentHash     string
+	Meaning         Meaning       // Activation
+	IndicatorDigest string        // as gathered now; must be the submitted one
+	EffectiveFrom   calendar.Date // today if empty
+	Policy          Policy
+	SamePerson      []string // other member ids, past or present, of the activating person
+}
+
+// OpenRevision begins a new working revision on the one in force.
+type OpenRevision struct {
+	Reason string
+}
+
+// WithdrawRevision gives the working revision up.
+type WithdrawRevision struct {
+	Reason string
+}
+
+func (DraftStrategy) isCommand()    {}
+func (AmendFrame) isCommand()       {}
+func (AddGoal) isCommand()          {}
+func (AmendGoal) isCommand()        {}
+func (RetireGoal) isCommand()       {}
+func (AddObjective) isCommand()     {}
+func (AmendObjective) isCommand()   {}
+func (MoveObjective) isCommand()    {}
+func (RetireObjective) isCommand()  {}
+func (SubmitStrategy) isCommand()   {}
+func (RequestChanges) isCommand()   {}
+func (ApproveStrategy) isCommand()  {}
+func (ActivateStrategy) isCommand() {}
+func (OpenRevision) isCommand()     {}
+func (WithdrawRevision) isCommand() {}
