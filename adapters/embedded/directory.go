@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -119,20 +121,26 @@ func (d *directory) openLog(name string) (*os.File, error) {
 	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 }
 
-// lastLine finds the line of the log that says best why a server gave up: the
-// last one that contains one of the words, or else the last one at all.
-func (d *directory) lastLine(name string, words ...string) string {
+// severity is what PostgreSQL and Erlang begin a line with, time and process included.
+var severity = regexp.MustCompile(`^.*?(?:LOG|ERROR|FATAL|PANIC|\[error\])(?::\s+|\s+<\S+>\s+)`)
+
+// tellingLine finds the line of a log that says best why a server gave up: the
+// last one with the first of the words that occurs at all, or the very last.
+func (d *directory) tellingLine(name string, words ...string) string {
 	b, err := os.ReadFile(d.file(name))
 	if err != nil {
 		return "no log: " + err.Error()
 	}
 	lines := strings.Split(strings.TrimSpace(string(b)), "\n")
-	for i := len(lines) - 1; i >= 0; i-- {
-		for _, w := range words {
-			if strings.Contains(lines[i], w) {
-				return strings.TrimSpace(lines[i])
+	line := lines[len(lines)-1]
+search:
+	for _, w := range words {
+		for _, l := range slices.Backward(lines) {
+			if strings.Contains(l, w) {
+				line = l
+				break search
 			}
 		}
 	}
-	return strings.TrimSpace(lines[len(lines)-1])
+	return strings.TrimSuffix(strings.TrimSpace(severity.ReplaceAllString(line, "")), ".")
 }

@@ -225,11 +225,30 @@ func (p *Postgres) ensureCluster(ctx context.Context) (err error) {
 // The lock has shown that no living process answers for it.
 func (p *Postgres) endLeftovers(ctx context.Context) error {
 	pids, err := processesIn(p.data)
-	if err != nil || len(pids) == 0 {
+	if err != nil {
 		return err
 	}
-	p.log.WarnContext(ctx, "stopping a PostgreSQL that its parent left behind", "pids", pids)
-	return endAll(ctx, p.members, syscall.SIGINT, stopPatience)
+	if len(pids) > 0 {
+		p.log.WarnContext(ctx, "stopping a PostgreSQL that its parent left behind", "pids", pids)
+		if err := endAll(ctx, p.members, syscall.SIGINT, stopPatience); err != nil {
+			return err
+		}
+	}
+	return p.removeStaleLock()
+}
+
+// removeStaleLock removes the lock file of a server that is known not to run.
+// PostgreSQL itself cannot know: to it a process that ended but was not reaped
+// yet, or whoever has the number now, holds the lock, and it refuses to start.
+func (p *Postgres) removeStaleLock() error {
+	if !findsProcesses {
+		return nil
+	}
+	err := os.Remove(filepath.Join(p.data, "postmaster.pid"))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 func (p *Postgres) endChildren(sig syscall.Signal) error {
@@ -301,7 +320,7 @@ func (p *Postgres) awaitReady(ctx context.Context, proc *process, port int) erro
 }
 
 func (p *Postgres) explain(proc *process, port int) error {
-	why := p.dir.lastLine("log", "could not bind", "FATAL", "PANIC", "could not")
+	why := p.dir.tellingLine("log", "could not bind", "invalid value", "unrecognized", "PANIC", "FATAL")
 	if strings.Contains(why, "could not bind") || strings.Contains(why, "could not create any TCP/IP sockets") {
 		return portTaken(startPostgresFailed, port)
 	}

@@ -8,6 +8,9 @@ import (
 	"syscall"
 )
 
+// findsProcesses says whether the functions below can find processes.
+const findsProcesses = true
+
 func setParentDeathSignal(attr *syscall.SysProcAttr, sig syscall.Signal) { attr.Pdeathsig = sig }
 
 // processesIn lists the processes whose working directory is dir: PostgreSQL's

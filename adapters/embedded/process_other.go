@@ -4,6 +4,9 @@ package embedded
 
 import "syscall"
 
+// findsProcesses says whether the functions below can find processes.
+const findsProcesses = false
+
 // There is no death signal and no /proc here: servers left over from a killed
 // parent are not found, and the next start says that their port or directory is
 // in use.

@@ -202,7 +202,7 @@ func (r *RabbitMQ) explain() error {
 	}
 	return &Problem{
 		Kind: ErrStart, What: startRabbitFailed, Err: r.broker.err,
-		Why:  r.dir.lastLine("log", "error", "Error", "failed"),
+		Why:  r.dir.tellingLine("log", "[error]", "failed", "rror"),
 		Next: "The whole story is in " + r.dir.file("log") + " and " + r.dir.file("logs"),
 	}
 }

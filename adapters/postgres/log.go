@@ -14,11 +14,12 @@ import (
 
 // Log is the event log in one PostgreSQL database. It is safe for concurrent use.
 type Log struct {
-	opts  Options
-	reads *pgxpool.Pool
-	queue *queue
-	lanes sync.WaitGroup
-	close sync.Once
+	opts    Options
+	reads   *pgxpool.Pool
+	queue   *queue
+	lanes   sync.WaitGroup
+	lookups sync.WaitGroup // of replays, started by lanes
+	close   sync.Once
 }
 
 var _ eventlog.Log = (*Log)(nil)
@@ -91,6 +92,7 @@ func (l *Log) Close() {
 	l.close.Do(func() {
 		l.queue.close()
 		l.lanes.Wait()
+		l.lookups.Wait()
 		l.reads.Close()
 	})
 }

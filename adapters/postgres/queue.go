@@ -16,6 +16,7 @@ type request struct {
 	answered chan answer  // capacity 1, one answer ever: nobody waits for a caller that has gone
 	state    atomic.Int32 // who decides: see take and abandon
 	twins    []*request   // the same command id, come while this one was on its way
+	again    bool         // it has been sent twice: not a third time
 }
 
 type answer struct {
@@ -34,7 +35,7 @@ func newRequest(cmd eventlog.Command) *request {
 }
 
 // take is the point of no return: true means that the command will be sent.
-func (r *request) take() bool { return r.state.CompareAndSwap(queued, sent) }
+func (r *request) take() bool { return r.state.CompareAndSwap(queued, sent) || r.state.Load() == sent }
 
 // abandon is the caller stepping back: true means that it never was and never will be sent.
 func (r *request) abandon() bool { return r.state.CompareAndSwap(queued, abandoned) }

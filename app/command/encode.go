@@ -6,7 +6,6 @@ import (
 
 	"strata.dev/strata/app/eventcodec"
 	"strata.dev/strata/app/eventlog"
-	"strata.dev/strata/domain/fact"
 )
 
 // encode makes events as the log stores them: canonical data, and the facts
@@ -14,7 +13,7 @@ import (
 func (x *executor[S, C, E]) encode(call Call, d decision[E]) ([]eventlog.NewEvent, error) {
 	events := make([]eventlog.NewEvent, len(d.events))
 	var shared []byte // metadata of unsigned events of one actor is the same for all of a command
-	var sharedBy fact.Actor
+	var sharedBy asking
 	for i, e := range d.events {
 		typ, schema, data, err := eventcodec.Encode(e)
 		if err != nil {
@@ -24,10 +23,10 @@ func (x *executor[S, C, E]) encode(call Call, d decision[E]) ([]eventlog.NewEven
 		if err != nil {
 			return nil, fmt.Errorf("new event id: %w", err)
 		}
-		by := d.actors[i]
+		by := d.by[i]
 		var signature *eventlog.Signature
 		if x.sign != nil {
-			signature = x.sign(e, by)
+			signature = x.sign(e, by.Actor)
 		}
 		metadata := shared
 		if signature != nil || shared == nil || !sameActor(by, sharedBy) {
@@ -43,8 +42,8 @@ func (x *executor[S, C, E]) encode(call Call, d decision[E]) ([]eventlog.NewEven
 	return events, nil
 }
 
-func sameActor(a, b fact.Actor) bool {
-	if a.ID != b.ID || a.Kind != b.Kind || !a.AuthAt.Equal(b.AuthAt) || len(a.Roles) != len(b.Roles) {
+func sameActor(a, b asking) bool {
+	if a.onBehalfOf != b.onBehalfOf || a.ID != b.ID || a.Kind != b.Kind || !a.AuthAt.Equal(b.AuthAt) || len(a.Roles) != len(b.Roles) {
 		return false
 	}
 	for i := range a.Roles {
@@ -55,7 +54,7 @@ func sameActor(a, b fact.Actor) bool {
 	return true
 }
 
-func metadataOf(call Call, by fact.Actor, at time.Time, signature *eventlog.Signature) eventlog.Metadata {
+func metadataOf(call Call, by asking, at time.Time, signature *eventlog.Signature) eventlog.Metadata {
 	at = at.Truncate(time.Microsecond)
 	m := eventlog.Metadata{
 		Actor: eventlog.Actor{
@@ -64,6 +63,7 @@ func metadataOf(call Call, by fact.Actor, at time.Time, signature *eventlog.Sign
 			Roles:      by.Roles,
 			AuthMethod: call.Principal.AuthMethod,
 		},
+		OnBehalfOf:    by.onBehalfOf,
 		Origin:        call.Origin,
 		CommandID:     call.CommandID,
 		CausationID:   call.CausationID,

@@ -57,12 +57,17 @@ type request[S, C any] struct {
 	id       uuid.UUID
 	commands []C
 
-	// actor says who decides command c on state s now, with the roles that
-	// hold within its scope. It is asked again for every decision.
-	actor func(ctx context.Context, s S, c C) (fact.Actor, error)
-	// complete adds to a command what its decision needs from elsewhere; nil
-	// if nothing.
-	complete func(ctx context.Context, s S, c C) (C, error)
+	// prepare says, for one decision, who asks (with the roles that hold now
+	// within the scope of c) and adds to the command what only the service
+	// knows. What it takes from memory must have been checked at since or later.
+	prepare func(ctx context.Context, s S, c C, since time.Time) (asking, C, error)
+}
+
+// asking is who decides a command, and for whom: a process acts on behalf of
+// the member who started it.
+type asking struct {
+	fact.Actor
+	onBehalfOf string
 }
 
 func (x *executor[S, C, E]) stream(id uuid.UUID) string { return x.kind + "-" + id.String() }
@@ -83,36 +88,38 @@ func (x *executor[S, C, E]) execute(ctx context.Context, r request[S, C]) (resul
 	}
 	defer leave()
 
+	// The first decision may rest on what is remembered; what would be answered
+	// without an append is decided again on what was read since the call began.
+	began := time.Now()
+	var since time.Time
 	refresh := false
 	for lost := 0; lost < maxLostRaces; {
-		base, fresh, err := x.load(ctx, r.organize, stream, refresh)
+		base, err := x.load(ctx, r.organize, stream, refresh)
 		if err != nil {
 			return Result{}, err
 		}
 		attempts++
-		decided, err := x.decideAll(ctx, r, base)
-		if err == nil && len(decided.events) > 0 {
-			receipt, err := x.append(ctx, r, stream, base, decided)
-			switch {
-			case err == nil && receipt.Replayed:
-				return x.replay(ctx, r, receipt)
-			case err == nil:
-				return x.recorded(r, stream, base, decided, receipt), nil
-			case errors.Is(err, eventlog.ErrWrongVersion) && r.call.Expected != nil:
-				return Result{}, stale(err, base.version)
-			case errors.Is(err, eventlog.ErrWrongVersion):
-				refresh = true
-				lost++
+		decided, refused := x.decideAll(ctx, r, base, since)
+		if refused != nil || len(decided.events) == 0 {
+			if since.IsZero() {
+				since, refresh = began, base.checked.Before(began)
 				continue
-			default:
-				return Result{}, err
 			}
+			return x.unrecorded(ctx, r, stream, base, refused)
 		}
-		if !fresh {
-			refresh = true // it may look different now
-			continue
+		receipt, err := x.append(ctx, r, stream, base, decided)
+		switch {
+		case err == nil && receipt.Replayed:
+			return x.replay(ctx, r, receipt)
+		case err == nil:
+			return x.recorded(r, stream, base, decided, receipt), nil
+		case !errors.Is(err, eventlog.ErrWrongVersion):
+			return Result{}, err
+		case r.call.Expected != nil:
+			return Result{}, stale(err, base.version)
 		}
-		return x.unrecorded(ctx, r, stream, base, err)
+		refresh = true
+		lost++
 	}
 	return Result{}, ErrContended
 }
@@ -120,35 +127,30 @@ func (x *executor[S, C, E]) execute(ctx context.Context, r request[S, C]) (resul
 // decision is what a request leads to on one state.
 type decision[E any] struct {
 	events []E
-	actors []fact.Actor // of each event
+	by     []asking // of each event
 	at     time.Time
 }
 
-func (x *executor[S, C, E]) decideAll(ctx context.Context, r request[S, C], base folded[S]) (decision[E], error) {
+func (x *executor[S, C, E]) decideAll(ctx context.Context, r request[S, C], base folded[S], since time.Time) (decision[E], error) {
 	if e := r.call.Expected; e != nil && *e != base.version {
 		return decision[E]{}, stale(nil, base.version)
 	}
 	d := decision[E]{at: x.options.Clock().UTC()}
 	state := base.state
 	for _, c := range r.commands {
-		actor, err := r.actor(ctx, state, c)
+		by, c, err := r.prepare(ctx, state, c, since)
 		if err != nil {
 			return decision[E]{}, err
 		}
-		actor.At = d.at
-		if r.complete != nil {
-			if c, err = r.complete(ctx, state, c); err != nil {
-				return decision[E]{}, err
-			}
-		}
-		events, err := x.decide(state, actor, c)
+		by.At = d.at
+		events, err := x.decide(state, by.Actor, c)
 		if err != nil {
 			return decision[E]{}, err
 		}
 		for _, e := range events {
-			state = x.apply(state, actor, e)
+			state = x.apply(state, by.Actor, e)
 			d.events = append(d.events, e)
-			d.actors = append(d.actors, actor)
+			d.by = append(d.by, by)
 		}
 	}
 	return d, nil
@@ -174,10 +176,11 @@ func (x *executor[S, C, E]) append(ctx context.Context, r request[S, C], stream 
 func (x *executor[S, C, E]) recorded(r request[S, C], stream string, base folded[S], d decision[E], receipt eventlog.Receipt) Result {
 	state := base.state
 	for i, e := range d.events {
-		by := d.actors[i]
-		state = x.apply(state, fact.Actor{ID: by.ID, Kind: by.Kind, Roles: by.Roles, At: receipt.RecordedAt, AuthAt: by.AuthAt}, e)
+		by := d.by[i].Actor
+		by.At = receipt.RecordedAt.UTC()
+		state = x.apply(state, by, e)
 	}
-	x.cache.put(cacheKey(r.organize, stream), folded[S]{state: state, version: receipt.Version, checked: x.options.Clock()})
+	x.cache.put(cacheKey(r.organize, stream), folded[S]{state: state, version: receipt.Version, checked: time.Now()})
 	return x.result(r.id, state, receipt)
 }
 

@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -16,27 +17,48 @@ func cacheKey(organization uuid.UUID, stream string) string {
 	return string(organization[:]) + stream
 }
 
-// load gives an aggregate's state. With refresh, or when nothing is remembered,
-// it reads the log; fresh says that the read began after load was called.
-func (x *executor[S, C, E]) load(ctx context.Context, organization uuid.UUID, stream string, refresh bool) (f folded[S], fresh bool, err error) {
+// load gives an aggregate's state: what is remembered, or what the log says
+// now. With refresh the read begins after load was called. State.checked says
+// since when it is certain.
+func (x *executor[S, C, E]) load(ctx context.Context, organization uuid.UUID, stream string, refresh bool) (folded[S], error) {
 	key := cacheKey(organization, stream)
 	have, ok := x.cache.get(key)
 	switch {
 	case ok && !refresh:
-		return have, false, nil
-	case ok:
-		f, err = x.read(ctx, organization, stream, have, 0)
+		return have, nil
+	case refresh:
+		f, err := x.read(ctx, organization, stream, have, 0)
 		if err == nil {
 			x.remember(key, f)
 		}
-		return f, true, err
+		return f, err
 	}
-	// Nothing is remembered: whoever comes at the same time shares one read,
-	// which therefore must not end with the first caller's patience.
+	// Nothing is remembered: whoever comes at the same time shares one read.
+	return x.share(ctx, key, func(ctx context.Context) (folded[S], error) {
+		return x.read(ctx, organization, stream, folded[S]{}, 0)
+	})
+}
+
+// loadWithin gives a state that was certain at most age ago. Callers that find
+// it too old at the same moment share one read.
+func (x *executor[S, C, E]) loadWithin(ctx context.Context, organization uuid.UUID, stream string, age time.Duration) (folded[S], error) {
+	key := cacheKey(organization, stream)
+	have, ok := x.cache.get(key)
+	if ok && time.Since(have.checked) <= age {
+		return have, nil
+	}
+	return x.share(ctx, key, func(ctx context.Context) (folded[S], error) {
+		return x.read(ctx, organization, stream, have, 0)
+	})
+}
+
+// share reads once for all who ask for key meanwhile. The read does not end
+// with the patience of whoever came first.
+func (x *executor[S, C, E]) share(ctx context.Context, key string, read func(context.Context) (folded[S], error)) (folded[S], error) {
 	answer := x.loads.DoChan(key, func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTimeout)
 		defer cancel()
-		f, err := x.read(ctx, organization, stream, folded[S]{}, 0)
+		f, err := read(ctx)
 		if err == nil {
 			x.remember(key, f)
 		}
@@ -44,13 +66,12 @@ func (x *executor[S, C, E]) load(ctx context.Context, organization uuid.UUID, st
 	})
 	select {
 	case <-ctx.Done():
-		return f, false, eventlog.ErrUnavailable.Because(ctx.Err())
+		return folded[S]{}, eventlog.ErrUnavailable.Because(ctx.Err())
 	case a := <-answer:
 		if a.Err != nil {
-			return f, false, a.Err
+			return folded[S]{}, a.Err
 		}
-		// A shared read may have begun before this caller came.
-		return a.Val.(folded[S]), !a.Shared, nil
+		return a.Val.(folded[S]), nil
 	}
 }
 
@@ -63,7 +84,7 @@ func (x *executor[S, C, E]) remember(key string, f folded[S]) {
 
 // read folds the events behind base, up to version limit (0 = all there are).
 func (x *executor[S, C, E]) read(ctx context.Context, organization uuid.UUID, stream string, base folded[S], limit int) (folded[S], error) {
-	now := x.options.Clock()
+	now := time.Now() // of the read, not of the decision: freshness is physical
 	events, err := x.options.Log.ReadStream(ctx, organization, stream, base.version, limit)
 	if err != nil {
 		return folded[S]{}, fmt.Errorf("read %s: %w", stream, err)

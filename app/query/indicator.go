@@ -58,8 +58,8 @@ type SeriesFilter struct {
 	Paging      `json:"-"`
 }
 
-// Series is a page of an indicator's points, in the order in which they were
-// first set or recorded: a target and a measurement are points of their own.
+// Series is a page of an indicator's points by period, the earliest first: a
+// target and a measurement are points of their own.
 type Series struct {
 	IndicatorID string        `json:"indicatorId"`
 	Name        string        `json:"name"`
@@ -79,9 +79,9 @@ type SeriesPoint struct {
 	ObservedAt    *time.Time `json:"observedAt,omitempty"`
 	ExternalRef   string     `json:"externalRef,omitempty"`
 	Source        string     `json:"source,omitempty"`
-	Corrections   int        `json:"corrections"`                  // how often the value was changed
-	Break         bool       `json:"comparabilityBreak,omitempty"` // the first point after a redefinition that broke comparability
-	RecordedAt    time.Time  `json:"recordedAt"`                   // of the live value
+	Corrections   int        `json:"corrections"` // how often the value was changed
+	Epoch         int        `json:"epoch"`       // comparability breaks before this value; values of different epochs are not compared
+	RecordedAt    time.Time  `json:"recordedAt"`  // of the live value
 	RecordedBy    string     `json:"recordedBy"`
 }
 
@@ -106,7 +106,8 @@ type ScorecardGoal struct {
 	OnTrack    int    `json:"onTrack"` // of those, on track
 }
 
-// ScorecardLine is one indicator of one objective.
+// ScorecardLine is one indicator of one objective. GoalID is empty if the
+// objective is not part of the plan any more.
 type ScorecardLine struct {
 	GoalID        string `json:"goalId"`
 	ObjectiveID   string `json:"objectiveId"`

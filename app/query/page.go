@@ -21,14 +21,19 @@ type Paging struct {
 
 // Size is Limit with its default applied, or ErrInvalid.
 func (p Paging) Size() (int, error) {
+	return Limit(p.Limit)
+}
+
+// Limit applies the default to a limit, or is ErrInvalid.
+func Limit(limit int) (int, error) {
 	switch {
-	case p.Limit == 0:
+	case limit == 0:
 		return DefaultLimit, nil
-	case p.Limit < 0 || p.Limit > MaxLimit:
+	case limit < 0 || limit > MaxLimit:
 		return 0, ErrInvalid.Detailf("A page has 1 to %d items.", MaxLimit).
 			At("#/limit", "maximum", fmt.Sprintf("must be from 1 to %d", MaxLimit))
 	}
-	return p.Limit, nil
+	return limit, nil
 }
 
 // Page is one page of a list. There are no totals: they would cost a scan.
@@ -39,7 +44,7 @@ type Page[T any] struct {
 }
 
 // maxCursor bounds what is decoded at all; our own cursors stay far below.
-const maxCursor = 1024
+const maxCursor = 4096
 
 // cursor is what a page's NextCursor says: the key behind which the next page
 // starts, the position of the first page (the cut: what came later is on no
@@ -47,12 +52,12 @@ const maxCursor = 1024
 type cursor struct {
 	Filter string `json:"f"`
 	Cut    int64  `json:"c,string"`
-	After  int64  `json:"a,string"`
+	After  string `json:"a"`
 }
 
 // EncodeCursor makes the cursor of the page behind key after. filter is the
 // question without its paging; cut is the position of the first page.
-func EncodeCursor(filter any, cut, after int64) (string, error) {
+func EncodeCursor(filter any, cut int64, after string) (string, error) {
 	f, err := fingerprint(filter)
 	if err != nil {
 		return "", err
@@ -67,24 +72,24 @@ func EncodeCursor(filter any, cut, after int64) (string, error) {
 // DecodeCursor reads what EncodeCursor made for the same filter; anything else
 // is ErrInvalidCursor. A cursor is not a permission: whoever makes one up sees
 // another page of what they may see anyway.
-func DecodeCursor(filter any, s string) (cut, after int64, err error) {
+func DecodeCursor(filter any, s string) (cut int64, after string, err error) {
 	if len(s) > maxCursor {
-		return 0, 0, ErrInvalidCursor
+		return 0, "", ErrInvalidCursor
 	}
 	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
 	if err != nil {
-		return 0, 0, ErrInvalidCursor.Because(err)
+		return 0, "", ErrInvalidCursor.Because(err)
 	}
 	var c cursor
 	if err := json.Unmarshal(b, &c); err != nil {
-		return 0, 0, ErrInvalidCursor.Because(err)
+		return 0, "", ErrInvalidCursor.Because(err)
 	}
 	want, err := fingerprint(filter)
 	if err != nil {
-		return 0, 0, err
+		return 0, "", err
 	}
-	if c.Filter != want || c.Cut < 0 || c.After < 0 {
-		return 0, 0, ErrInvalidCursor.Detailf("The cursor was given for another filter.")
+	if c.Filter != want || c.Cut < 0 {
+		return 0, "", ErrInvalidCursor.Detailf("The cursor was given for another filter.")
 	}
 	return c.Cut, c.After, nil
 }

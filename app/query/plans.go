@@ -93,7 +93,9 @@ type Strategy struct {
 	ImportID   string         `json:"importId,omitempty"`
 	Frame      strategy.Frame `json:"frame"`
 	Tree       []Goal         `json:"tree"`
-	Position   int64          `json:"position,string"`
+	// Unattached are living indicators whose objective is not part of the tree any more.
+	Unattached []IndicatorStatus `json:"unattached,omitempty"`
+	Position   int64             `json:"position,string"`
 }
 
 // Goal is a goal with its living objectives, in the plan's order.

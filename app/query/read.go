@@ -16,6 +16,10 @@ var (
 	// within Read.Wait. Extra has wanted and reached, both decimal strings.
 	ErrProjectionBehind = fault.New(fault.Unavailable, "projection-behind", "The read database has not caught up yet. Try again.")
 
+	// ErrIncomplete: an event of this organization could not be applied to the
+	// read database, and the answer would have to rest on it. An operator is needed.
+	ErrIncomplete = fault.New(fault.Unavailable, "projection-incomplete", "The read database is incomplete and cannot answer this.")
+
 	// ErrUnavailable: the read database cannot be reached, or did not answer in time.
 	ErrUnavailable = fault.New(fault.Unavailable, "unavailable", "The read database cannot be reached now. Try again.")
 

@@ -19,8 +19,10 @@ type DefineIndicator struct {
 	Authorization Authorization
 }
 
-// Authorization is the second pair of eyes that S15 asks for once the strategy
-// is in force. The caller has made sure that the person named did agree.
+// Authorization is the second person that S15 asks for once the strategy is in
+// force. It covers all that the approved indicator digest covers, definition and
+// retirement included: leaving a missed indicator out bends results as well as a
+// lower target does. The caller has made sure that the person named did agree.
 type Authorization struct {
 	StrategyInForce bool     // a revision of the strategy is in force
 	By              string   // member who authorized; "" = nobody

@@ -16,7 +16,8 @@ type Defined struct {
 	StrategyID  string `json:"strategyId"`
 	ObjectiveID string `json:"objectiveId"`
 	Definition
-	ImportID string `json:"importId,omitempty"`
+	ImportID     string `json:"importId,omitempty"`
+	AuthorizedBy string `json:"authorizedBy,omitempty"` // S15
 }
 
 // Redefined: the definition changed. After a comparability break earlier values
@@ -99,8 +100,9 @@ type HealthChanged struct {
 
 // Retired: nothing is written to the indicator any more.
 type Retired struct {
-	Reason     string `json:"reason"`
-	ReplacedBy string `json:"replacedBy,omitempty"`
+	Reason       string `json:"reason"`
+	ReplacedBy   string `json:"replacedBy,omitempty"`
+	AuthorizedBy string `json:"authorizedBy,omitempty"` // S15
 }
 
 func (Defined) isEvent()              {}

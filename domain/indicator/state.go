@@ -165,7 +165,7 @@ func (s State) put(m Measurement) State {
 }
 
 // withMeasurement gives the series with m in its place, or without it if void.
-// The common case, a value for a later period, shares the old array.
+// The array given stays as it was: older states hold it.
 func withMeasurement(series []Measurement, m Measurement) []Measurement {
 	i, found := slices.BinarySearchFunc(series, m, func(a, b Measurement) int { return byPeriod(a.Period, b.Period) })
 	switch {

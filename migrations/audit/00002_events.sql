@@ -36,6 +36,12 @@ ALTER TABLE audit_template.events ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SEC
 GRANT SELECT ON generations TO strata_audit_projector, strata_audit_reader;
 GRANT UPDATE (position, state, switched_at) ON generations TO strata_audit_projector;
 GRANT SELECT, INSERT, UPDATE, DELETE ON parked TO strata_audit_projector;
+-- A reader may know which streams of its organization are left behind: what it reads is then not all there is.
+GRANT SELECT (projection, generation, stream_id, organization_id) ON parked TO strata_audit_reader;
+ALTER TABLE parked ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CREATE POLICY projector ON parked TO strata_audit_projector USING (true) WITH CHECK (true);
+CREATE POLICY reader ON parked FOR SELECT TO strata_audit_reader
+	USING (organization_id = nullif(current_setting('strata.organization_id', true), '')::uuid);
 GRANT EXECUTE ON FUNCTION create_generation(text), index_generation(text, integer), drop_generation(text, integer) TO strata_audit_projector;
 
 SELECT create_generation('audit');

@@ -71,15 +71,14 @@ CREATE FUNCTION events_refuse_gaps() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
 	wrong bigint;
 BEGIN
+	-- Subqueries that give a value, not EXISTS: those could become a scan of the whole log.
 	SELECT n.position INTO wrong FROM inserted n
-	WHERE (n.position > 1 AND NOT EXISTS (SELECT FROM public.events e
-	       WHERE e.position = n.position - 1 AND e.recorded_at <= n.recorded_at))
-	   OR (n.version > 1 AND NOT EXISTS (SELECT FROM public.events e
-	       WHERE e.stream_id = n.stream_id AND e.version = n.version - 1
-	         AND e.position < n.position AND e.organization_id = n.organization_id))
-	   OR (n.organization_sequence > 1 AND NOT EXISTS (SELECT FROM public.events e
-	       WHERE e.organization_id = n.organization_id AND e.organization_sequence = n.organization_sequence - 1
-	         AND e.position < n.position))
+	WHERE (n.position > 1 AND coalesce((SELECT e.recorded_at > n.recorded_at FROM public.events e
+	       WHERE e.position = n.position - 1), true))
+	   OR (n.version > 1 AND coalesce((SELECT e.position > n.position OR e.organization_id <> n.organization_id FROM public.events e
+	       WHERE e.stream_id = n.stream_id AND e.version = n.version - 1), true))
+	   OR (n.organization_sequence > 1 AND coalesce((SELECT e.position > n.position FROM public.events e
+	       WHERE e.organization_id = n.organization_id AND e.organization_sequence = n.organization_sequence - 1), true))
 	LIMIT 1;
 	IF FOUND THEN
 		RAISE EXCEPTION 'events would have a gap or lose its order at position %', wrong USING ERRCODE = 'integrity_constraint_violation';

@@ -38,8 +38,8 @@ type Writer[D any] interface {
 	// Flush writes what was folded since the last Flush.
 	Flush(ctx context.Context, tx pgx.Tx) error
 
-	// Rows is how many rows are held in memory.
-	Rows() int
+	// Weight is how much is held in memory, in rows of about 256 bytes.
+	Weight() int
 }
 
 // Content is a table's part in the digest: its columns, and the key that orders it.

@@ -150,7 +150,7 @@ func (r *rebuild[D]) load(ctx context.Context) error {
 			r.tracker.add(int64(len(items)))
 		}
 		last := len(items) < r.options.RebuildBatch
-		if folded > written && (last || w.Rows() > r.options.RebuildRows) {
+		if folded > written && (last || w.Weight() > r.options.RebuildRows) {
 			if err := r.write(ctx, w, written, folded); err != nil {
 				return err
 			}

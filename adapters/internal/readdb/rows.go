@@ -27,8 +27,14 @@ func NewRows[K comparable, R any](table Table[R], empty bool, probe func(K) *R, 
 
 // Load brings in the rows of keys that are not known yet.
 func (r *Rows[K, R]) Load(ctx context.Context, tx pgx.Tx, keys []K) error {
+	_, err := r.LoadNew(ctx, tx, keys)
+	return err
+}
+
+// LoadNew is Load, and gives the rows that it has brought in.
+func (r *Rows[K, R]) LoadNew(ctx context.Context, tx pgx.Tx, keys []K) ([]*R, error) {
 	if r.complete {
-		return nil
+		return nil, nil
 	}
 	var probes []*R
 	for _, k := range keys {
@@ -39,12 +45,40 @@ func (r *Rows[K, R]) Load(ctx context.Context, tx pgx.Tx, keys []K) error {
 	}
 	found, err := r.table.Load(ctx, tx, probes)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, row := range found {
 		r.rows[r.key(row)] = row
 	}
-	return nil
+	return found, nil
+}
+
+// LoadBelow brings in all rows whose first columns of the key are those of one
+// of keys, and gives those that were not known. It asks each time it is called.
+func (r *Rows[K, R]) LoadBelow(ctx context.Context, tx pgx.Tx, keys []K, columns int) ([]*R, error) {
+	if r.complete || len(keys) == 0 {
+		return nil, nil
+	}
+	asked := map[K]struct{}{}
+	var probes []*R
+	for _, k := range keys {
+		if _, twice := asked[k]; !twice {
+			asked[k] = struct{}{}
+			probes = append(probes, r.probe(k))
+		}
+	}
+	found, err := r.table.LoadBelow(ctx, tx, probes, columns)
+	if err != nil {
+		return nil, err
+	}
+	fresh := found[:0]
+	for _, row := range found {
+		if known := r.rows[r.key(row)]; known == nil { // what is in memory may be newer
+			r.rows[r.key(row)] = row
+			fresh = append(fresh, row)
+		}
+	}
+	return fresh, nil
 }
 
 // Get gives the row, or nil if there is none. Only loaded keys may be asked for.

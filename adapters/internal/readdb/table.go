@@ -63,14 +63,13 @@ type Table[R any] struct {
 	name    string
 	columns []Column[R]
 	keys    int // the first columns are the key
-	load    string
 	upsert  string
 }
 
 // NewTable describes a table whose first keys columns are its primary key.
 // guard names the column that only grows: an older row never replaces a newer.
 func NewTable[R any](name string, keys int, guard string, columns ...Column[R]) Table[R] {
-	var names, params, picks, sets, loadParams, loadNames, joins, conflict []string
+	var names, params, picks, sets, conflict []string
 	for i, c := range columns {
 		arrayType, pick := c.typ, "u."+c.Name
 		if c.typ == "jsonb" {
@@ -79,22 +78,30 @@ func NewTable[R any](name string, keys int, guard string, columns ...Column[R]) 
 		names, picks = append(names, c.Name), append(picks, pick)
 		params = append(params, fmt.Sprintf("$%d::%s[]", i+1, arrayType))
 		if i < keys {
-			loadParams, loadNames = append(loadParams, params[i]), append(loadNames, c.Name)
-			joins = append(joins, "t."+c.Name+" = u."+c.Name)
 			conflict = append(conflict, c.Name)
-			continue
+		} else {
+			sets = append(sets, c.Name+" = excluded."+c.Name)
 		}
-		sets = append(sets, c.Name+" = excluded."+c.Name)
 	}
 	list := strings.Join(names, ", ")
 	return Table[R]{
 		name: name, columns: columns, keys: keys,
-		load: fmt.Sprintf("SELECT t.%s FROM unnest(%s) AS u (%s) JOIN %s t ON %s",
-			strings.Join(names, ", t."), strings.Join(loadParams, ", "), strings.Join(loadNames, ", "), name, strings.Join(joins, " AND ")),
 		upsert: fmt.Sprintf("INSERT INTO %s AS t (%s) SELECT %s FROM unnest(%s) AS u (%s) ON CONFLICT (%s) DO UPDATE SET %s WHERE t.%s < excluded.%s",
 			name, list, strings.Join(picks, ", "), strings.Join(params, ", "), list,
 			strings.Join(conflict, ", "), strings.Join(sets, ", "), guard, guard),
 	}
+}
+
+// selectBy is the query for rows by the first n columns of the key.
+func (t Table[R]) selectBy(n int) string {
+	var params, names, joins []string
+	for i, c := range t.columns[:n] {
+		params = append(params, fmt.Sprintf("$%d::%s[]", i+1, c.typ))
+		names = append(names, c.Name)
+		joins = append(joins, "t."+c.Name+" = u."+c.Name)
+	}
+	return fmt.Sprintf("SELECT t.%s FROM unnest(%s) AS u (%s) JOIN %s t ON %s", strings.Join(t.Columns(), ", t."),
+		strings.Join(params, ", "), strings.Join(names, ", "), t.name, strings.Join(joins, " AND "))
 }
 
 // Content is the table's part in the digest.
@@ -111,33 +118,58 @@ func (t Table[R]) Content() Content {
 
 // Load reads the rows that have the keys of probes; those that are not there are left out.
 func (t Table[R]) Load(ctx context.Context, tx pgx.Tx, probes []*R) ([]*R, error) {
+	return t.LoadBelow(ctx, tx, probes, t.keys)
+}
+
+// LoadBelow reads the rows whose first n columns of the key are those of one of
+// probes, which differ in them.
+func (t Table[R]) LoadBelow(ctx context.Context, tx pgx.Tx, probes []*R, n int) ([]*R, error) {
 	if len(probes) == 0 {
 		return nil, nil
 	}
-	args := make([]any, t.keys)
-	for i, c := range t.columns[:t.keys] {
+	args := make([]any, n)
+	for i, c := range t.columns[:n] {
 		var err error
 		if args[i], err = c.array(probes); err != nil {
 			return nil, fmt.Errorf("load %s: %w", t.name, err)
 		}
 	}
-	rows, err := tx.Query(ctx, t.load, args...)
+	rows, err := tx.Query(ctx, t.selectBy(n), args...)
 	if err != nil {
 		return nil, fmt.Errorf("load %s: %w", t.name, err)
 	}
-	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (*R, error) {
-		r := new(R)
-		into := make([]any, len(t.columns))
-		for i, c := range t.columns {
-			into[i] = c.scan(r)
-		}
-		return r, row.Scan(into...)
-	})
+	found, err := pgx.CollectRows(rows, t.Scan)
 	if err != nil {
 		return nil, fmt.Errorf("load %s: %w", t.name, err)
 	}
 	return found, nil
 }
+
+// Scan reads a row of the table's columns in their order.
+func (t Table[R]) Scan(row pgx.CollectableRow) (*R, error) {
+	r := new(R)
+	return r, row.Scan(t.Into(r)...)
+}
+
+// Into gives where to scan the columns of a row to.
+func (t Table[R]) Into(r *R) []any {
+	into := make([]any, len(t.columns))
+	for i, c := range t.columns {
+		into[i] = c.scan(r)
+	}
+	return into
+}
+
+// Name is the table's name.
+func (t Table[R]) Name() string { return t.name }
+
+// Select is a query for whole rows, without conditions, for Scan.
+func (t Table[R]) Select() string {
+	return "SELECT " + strings.Join(t.Columns(), ", ") + " FROM " + t.name
+}
+
+// Columns lists the names of the columns in their order.
+func (t Table[R]) Columns() []string { return t.Content().Columns }
 
 // statementRows bounds one upsert: a statement stays some megabytes large.
 const statementRows = 5_000
@@ -165,7 +197,7 @@ func (t Table[R]) Copy(ctx context.Context, tx pgx.Tx, rows []*R) error {
 		return nil
 	}
 	values := make([]any, len(t.columns))
-	n, err := tx.CopyFrom(ctx, pgx.Identifier{t.name}, t.Content().Columns, pgx.CopyFromSlice(len(rows), func(i int) ([]any, error) {
+	n, err := tx.CopyFrom(ctx, pgx.Identifier{t.name}, t.Columns(), pgx.CopyFromSlice(len(rows), func(i int) ([]any, error) {
 		for j, c := range t.columns {
 			var err error
 			if values[j], err = c.value(rows[i]); err != nil {

@@ -62,7 +62,10 @@ type Group struct {
 type Relay struct {
 	// Publisher says with a nil error that the broker has every message, safely.
 	// An error may implement Delivered() int: that many leading messages are
-	// safe, and the group goes on behind them. The caller closes it after Run.
+	// safe, and the group goes on behind them. One with Refused() bool that is
+	// true says that the message behind those was refused by itself: the group
+	// then knocks with that message alone until it is taken, rather than repeat
+	// the others. The caller closes the publisher after Run.
 	Publisher message.Publisher
 	Topic     string
 	// Encode makes one event a message. An error is poison: it parks the stream.

@@ -44,3 +44,9 @@ func delivered(err error) int {
 	}
 	return 0
 }
+
+// isRefused says that a Publish failed for one message, while everything else is in order.
+func isRefused(err error) bool {
+	var r interface{ Refused() bool }
+	return errors.As(err, &r) && r.Refused()
+}

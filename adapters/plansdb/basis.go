@@ -1,0 +1,113 @@
+package plansdb
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"strata.dev/strata/app/eventlog"
+	"strata.dev/strata/app/query"
+	"strata.dev/strata/domain/calendar"
+	"strata.dev/strata/domain/indicator"
+)
+
+// IndicatorBasis gives what an approval covers beyond the plan itself: a digest
+// over the definitions and targets of the strategy's living indicators, and the
+// persons who wrote to definitions or targets since the strategy's last
+// activation. Measurements do not change it.
+//
+// It refuses with query.ErrIncomplete while an indicator of the organization is
+// parked: a signature would cover something else than what is in the log.
+func (r *Reader) IndicatorBasis(ctx context.Context, organizationID, strategyID uuid.UUID, minPosition int64) (
+	digest string, authors []string, asOfPosition int64, err error) {
+	ask := query.Read{OrganizationID: organizationID, MinPosition: minPosition}
+	err = r.db.InTenantTx(ctx, ask, func(ctx context.Context, tx pgx.Tx, position int64) error {
+		asOfPosition = position
+		if err := refuseParked(ctx, tx); err != nil {
+			return err
+		}
+		if digest, err = basisDigest(ctx, tx, strategyID); err != nil {
+			return err
+		}
+		rows, err := tx.Query(ctx, `
+			SELECT DISTINCT a.author_id FROM indicator_authors a
+			JOIN strategies s ON s.organization_id = a.organization_id AND s.strategy_id = a.strategy_id
+			WHERE a.strategy_id = $1 AND a.last > s.activated ORDER BY a.author_id`, strategyID.String())
+		if err != nil {
+			return fmt.Errorf("indicator authors: %w", err)
+		}
+		if authors, err = pgx.CollectRows(rows, pgx.RowTo[string]); err != nil {
+			return fmt.Errorf("indicator authors: %w", err)
+		}
+		return nil
+	})
+	if err != nil {
+		return "", nil, 0, err
+	}
+	return digest, authors, asOfPosition, nil
+}
+
+func refuseParked(ctx context.Context, tx pgx.Tx) error {
+	var parked bool
+	err := tx.QueryRow(ctx, `
+		SELECT EXISTS (SELECT FROM public.parked p JOIN public.generations g USING (projection, generation)
+		WHERE g.projection = $1 AND g.state = 'live' AND p.stream_id LIKE 'indicator-%')`, Name).Scan(&parked)
+	if err != nil {
+		return fmt.Errorf("parked streams: %w", err)
+	}
+	if parked {
+		return query.ErrIncomplete.Detailf("An indicator's events could not be applied: what an approval would cover is not known.")
+	}
+	return nil
+}
+
+// basisTarget and basisIndicator are what the digest is made of.
+type (
+	basisTarget struct {
+		Period  calendar.Period   `json:"period"`
+		Dims    indicator.Dims    `json:"dims,omitempty"`
+		Reading indicator.Reading `json:"reading"`
+		Note    string            `json:"note,omitempty"`
+	}
+	basisIndicator struct {
+		ID          string               `json:"id"`
+		ObjectiveID string               `json:"objectiveId"`
+		Definition  indicator.Definition `json:"definition"`
+		Targets     []basisTarget        `json:"targets"`
+	}
+)
+
+// basisDigest is the SHA-256 of the canonical JSON of the strategy's living
+// indicators by id, each with its targets by key.
+func basisDigest(ctx context.Context, tx pgx.Tx, strategyID uuid.UUID) (string, error) {
+	living, err := list(ctx, tx, indicatorsTable, `WHERE strategy_id = $1 AND NOT retired ORDER BY indicator_id`, strategyID.String())
+	if err != nil {
+		return "", err
+	}
+	targets, err := list(ctx, tx, targetsTable, `
+		WHERE indicator_id IN (SELECT i.indicator_id FROM indicators i WHERE i.strategy_id = $1 AND NOT i.retired)
+		ORDER BY indicator_id, dims_key, period_end, period_start`, strategyID.String())
+	if err != nil {
+		return "", err
+	}
+	of := map[string][]basisTarget{}
+	for _, t := range targets {
+		of[t.indicatorID] = append(of[t.indicatorID], basisTarget{
+			Period: calendar.Period{Start: t.start, End: t.end}, Dims: t.dims, Reading: t.reading, Note: t.note,
+		})
+	}
+	basis := make([]basisIndicator, 0, len(living))
+	for _, i := range living {
+		basis = append(basis, basisIndicator{ID: i.id, ObjectiveID: i.objectiveID, Definition: i.definition, Targets: of[i.id]})
+	}
+	canonical, err := eventlog.Canonical(basis)
+	if err != nil {
+		return "", fmt.Errorf("indicator basis: %w", err)
+	}
+	sum := sha256.Sum256(canonical)
+	return hex.EncodeToString(sum[:]), nil
+}

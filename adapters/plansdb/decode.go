@@ -1,0 +1,89 @@
+package plansdb
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"strata.dev/strata/app/eventcodec"
+	"strata.dev/strata/app/eventlog"
+	"strata.dev/strata/domain/fact"
+	"strata.dev/strata/domain/indicator"
+	"strata.dev/strata/domain/organization"
+	"strata.dev/strata/domain/strategy"
+)
+
+// change is a decoded event with what the model needs of its envelope.
+type change struct {
+	ref      // of the aggregate
+	position int64
+	version  int64
+	at       time.Time
+	by       fact.Actor
+	origin   string // ui, api, amqp, import …
+	body     any    // one of the domain's events
+}
+
+// Decode implements readdb.Model.
+func (model) Decode(e eventlog.Event) (*change, error) {
+	body, err := eventcodec.Decode(e.Type, e.SchemaVersion, e.Data)
+	if err != nil {
+		return nil, err
+	}
+	id, err := aggregateID(e.StreamID, body)
+	if err != nil {
+		return nil, err
+	}
+	// Only the part of the metadata that is used: decoding all of it costs as much as the body.
+	var meta struct {
+		Actor struct {
+			Kind fact.Kind `json:"kind"`
+			ID   string    `json:"id"`
+		} `json:"actor"`
+		Origin struct {
+			Kind string `json:"kind"`
+		} `json:"source"`
+	}
+	if err := json.Unmarshal(e.Metadata, &meta); err != nil {
+		return nil, fmt.Errorf("metadata: %w", err)
+	}
+	at := e.RecordedAt.UTC()
+	return &change{
+		ref: ref{e.OrganizationID, id}, position: e.Position, version: e.Version, at: at,
+		by:     fact.Actor{Kind: meta.Actor.Kind, ID: meta.Actor.ID, At: at},
+		origin: meta.Origin.Kind, body: body,
+	}, nil
+}
+
+// aggregateID is the id that the stream is named by; the stream's kind is that of the event.
+func aggregateID(streamID string, body any) (string, error) {
+	var kind string
+	switch body.(type) {
+	case organization.Event:
+		kind = "organization-"
+	case strategy.Event:
+		kind = "strategy-"
+	case indicator.Event:
+		kind = "indicator-"
+	default:
+		return "", fmt.Errorf("event %T belongs to no known aggregate", body)
+	}
+	id, ok := strings.CutPrefix(streamID, kind)
+	if !ok {
+		return "", fmt.Errorf("%T is no event of stream %q", body, streamID)
+	}
+	if _, err := uuid.Parse(id); err != nil {
+		return "", fmt.Errorf("stream %q: %w", streamID, err)
+	}
+	return id, nil
+}
+
+func hashOf(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return hex.EncodeToString(sum[:])
+}

@@ -1,0 +1,60 @@
+package plansdb
+
+import (
+	"fmt"
+
+	"strata.dev/strata/domain/organization"
+)
+
+func (w *writer) foldOrganization(c *change, e organization.Event) error {
+	row := w.organizations.Get(c.org)
+	if registered, first := e.(organization.Registered); first {
+		if row != nil {
+			return fmt.Errorf("the organization is registered already")
+		}
+		row = &organizationRow{
+			org: c.org, name: registered.Name, acronym: registered.Acronym, identifier: registered.StratMLIdentifier,
+			timeZone: registered.TimeZone, fiscalYearStart: int32(registered.FiscalYearStart), registeredAt: c.at,
+		}
+	}
+	if row == nil {
+		return fmt.Errorf("the organization is not registered")
+	}
+	if err := follows(c, row.version); err != nil {
+		return err
+	}
+	switch e := e.(type) {
+	case organization.Registered:
+	case organization.MemberEnrolled:
+		w.members.Put(ref{c.org, e.MemberID}, &memberRow{
+			org: c.org, id: e.MemberID, version: c.version, enrolled: c.position, subjectID: e.SubjectID,
+			issuer: e.Issuer, kind: string(e.Kind), enrolledAt: c.at,
+		})
+	case organization.RoleGranted:
+		w.grants.Put(ref{c.org, e.GrantID}, &grantRow{
+			org: c.org, id: e.GrantID, version: c.version, memberID: e.MemberID, role: e.Role,
+			everywhere: e.Scope.All, strategyIDs: e.Scope.StrategyIDs, expiresAt: e.ExpiresAt,
+			grantedAt: c.at, grantedBy: c.by.ID,
+		})
+	case organization.RoleRevoked:
+		w.revoke(c, e)
+	default:
+		return fmt.Errorf("event %T has no fold", e)
+	}
+	row.version = c.version
+	w.organizations.Put(c.org, row)
+	return nil
+}
+
+func (w *writer) revoke(c *change, e organization.RoleRevoked) {
+	for _, id := range e.GrantIDs {
+		if g := w.grants.Get(ref{c.org, id}); g != nil {
+			g.revoked, g.version = true, c.version
+			w.grants.Put(ref{c.org, id}, g)
+		}
+	}
+	if m := w.members.Get(ref{c.org, e.MemberID}); m != nil && e.Offboarding {
+		m.offboarded, m.version = true, c.version
+		w.members.Put(ref{c.org, e.MemberID}, m)
+	}
+}

@@ -1,0 +1,42 @@
+package plansdb
+
+import (
+	"context"
+
+	"strata.dev/strata/adapters/internal/readdb"
+)
+
+// Name of the projection and of its consumer group.
+const Name = "plans"
+
+// Options of a projection.
+type Options = readdb.Options
+
+// Projection keeps the plans database. It implements projection.Projection.
+type Projection struct {
+	*readdb.Projection[*change]
+}
+
+// OpenProjection connects as strata_plans_projector. Close it.
+func OpenProjection(ctx context.Context, url string, o Options) (*Projection, error) {
+	p, err := readdb.Open(ctx, url, readdb.Model[*change](model{}), o)
+	if err != nil {
+		return nil, err
+	}
+	return &Projection{p}, nil
+}
+
+// model implements readdb.Model.
+type model struct{}
+
+func (model) Name() string { return Name }
+
+func (model) Writer(empty bool) readdb.Writer[*change] { return newWriter(empty) }
+
+func (model) Content() []readdb.Content {
+	return []readdb.Content{
+		organizationsTable.Content(), membersTable.Content(), grantsTable.Content(),
+		strategiesTable.Content(), elementsTable.Content(), approvalsTable.Content(),
+		indicatorsTable.Content(), authorsTable.Content(), targetsTable.Content(), measurementsTable.Content(),
+	}
+}

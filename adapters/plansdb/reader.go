@@ -1,0 +1,107 @@
+package plansdb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/jackc/pgx/v5"
+
+	"strata.dev/strata/adapters/internal/readdb"
+	"strata.dev/strata/app/query"
+)
+
+// Reader answers query.Plans, and gives commands their command.IndicatorBasis.
+type Reader struct{ db *readdb.Reader }
+
+var _ query.Plans = (*Reader)(nil)
+
+// OpenReader connects as strata_plans_reader. follows is the projection in this
+// process, whose commits wake waiting reads at once, or nil. Close it.
+func OpenReader(ctx context.Context, url string, follows *Projection) (*Reader, error) {
+	var signal *readdb.Signal
+	if follows != nil {
+		signal = follows.Signal()
+	}
+	db, err := readdb.OpenReader(ctx, url, Name, signal)
+	if err != nil {
+		return nil, err
+	}
+	return &Reader{db}, nil
+}
+
+// Close ends the connections.
+func (r *Reader) Close() { r.db.Close() }
+
+// Position is how far the plans database is.
+func (r *Reader) Position(ctx context.Context) (int64, error) { return r.db.Position(ctx) }
+
+// all runs a query that gives rows of a table. The organization is never among
+// the conditions: row-level security adds it.
+func all[R any](ctx context.Context, tx pgx.Tx, t readdb.Table[R], sql string, args ...any) ([]*R, error) {
+	rows, err := tx.Query(ctx, sql, args...)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", t.Name(), err)
+	}
+	found, err := pgx.CollectRows(rows, t.Scan)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", t.Name(), err)
+	}
+	return found, nil
+}
+
+// list is all for whole rows of one table that meet a condition.
+func list[R any](ctx context.Context, tx pgx.Tx, t readdb.Table[R], behind string, args ...any) ([]*R, error) {
+	return all(ctx, tx, t, t.Select()+" "+behind, args...)
+}
+
+// one is list for a row that must be there, else query.ErrNotFound.
+func one[R any](ctx context.Context, tx pgx.Tx, t readdb.Table[R], behind string, args ...any) (*R, error) {
+	found, err := list(ctx, tx, t, behind, args...)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(found) == 0:
+		return nil, query.ErrNotFound
+	case len(found) > 1:
+		return nil, errors.New(t.Name() + ": more than one row where one was expected")
+	}
+	return found[0], nil
+}
+
+// span is where a page of a list by position begins and ends.
+type span struct {
+	limit int
+	cut   int64 // rows that came later are on no page; 0 on the first page
+	after int64 // the last key of the page before; 0 on the first page
+}
+
+func spanOf(filter any, p query.Paging) (span, error) {
+	limit, err := p.Size()
+	if err != nil || p.Cursor == "" {
+		return span{limit: limit}, err
+	}
+	cut, after, err := query.DecodeCursor(filter, p.Cursor)
+	if err != nil {
+		return span{}, err
+	}
+	n, err := strconv.ParseInt(after, 10, 64)
+	if err != nil || n <= 0 || cut <= 0 {
+		return span{}, query.ErrInvalidCursor.Because(err)
+	}
+	return span{limit, cut, n}, nil
+}
+
+// cutAt is the cut, or the position of the answer for a first page.
+func (s span) cutAt(position int64) int64 {
+	if s.cut == 0 {
+		return position
+	}
+	return s.cut
+}
+
+// next is the cursor behind the key of a page's last row.
+func (s span) next(filter any, position, last int64) (string, error) {
+	return query.EncodeCursor(filter, s.cutAt(position), strconv.FormatInt(last, 10))
+}

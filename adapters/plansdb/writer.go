@@ -1,0 +1,260 @@
+package plansdb
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"strata.dev/strata/adapters/internal/readdb"
+	"strata.dev/strata/domain/indicator"
+	"strata.dev/strata/domain/organization"
+	"strata.dev/strata/domain/strategy"
+)
+
+// approvalKey is the key of an approval.
+type approvalKey struct {
+	org      uuid.UUID
+	position int64
+}
+
+// writer folds events into rows; it implements readdb.Writer.
+type writer struct {
+	organizations *readdb.Rows[uuid.UUID, organizationRow]
+	members       *readdb.Rows[ref, memberRow]
+	grants        *readdb.Rows[ref, grantRow]
+	strategies    *readdb.Rows[ref, strategyRow]
+	elements      *readdb.Rows[part, elementRow]
+	elementsOf    map[ref][]string // ids of the elements in memory, by strategy
+	approvals     *readdb.Rows[approvalKey, approvalRow]
+	indicators    *readdb.Rows[ref, indicatorRow]
+	authors       *readdb.Rows[part, authorRow]
+	targets       *readdb.Rows[targetKey, targetRow]
+	measurements  *readdb.Rows[part, measurementRow]
+
+	empty bool // made for empty tables: what does not fit into memory is written and forgotten
+}
+
+func newWriter(empty bool) *writer {
+	return &writer{
+		empty:      empty,
+		elementsOf: map[ref][]string{},
+		organizations: readdb.NewRows(organizationsTable, empty,
+			func(k uuid.UUID) *organizationRow { return &organizationRow{org: k} },
+			func(r *organizationRow) uuid.UUID { return r.org }),
+		members: readdb.NewRows(membersTable, empty,
+			func(k ref) *memberRow { return &memberRow{org: k.org, id: k.id} },
+			func(r *memberRow) ref { return ref{r.org, r.id} }),
+		grants: readdb.NewRows(grantsTable, empty,
+			func(k ref) *grantRow { return &grantRow{org: k.org, id: k.id} },
+			func(r *grantRow) ref { return ref{r.org, r.id} }),
+		strategies: readdb.NewRows(strategiesTable, empty,
+			func(k ref) *strategyRow { return &strategyRow{org: k.org, id: k.id} },
+			func(r *strategyRow) ref { return ref{r.org, r.id} }),
+		elements: readdb.NewRows(elementsTable, empty,
+			func(k part) *elementRow { return &elementRow{org: k.org, strategyID: k.ref.id, id: k.id} },
+			(*elementRow).key),
+		approvals: readdb.NewRows(approvalsTable, empty,
+			func(k approvalKey) *approvalRow { return &approvalRow{org: k.org, position: k.position} },
+			func(r *approvalRow) approvalKey { return approvalKey{r.org, r.position} }),
+		indicators: readdb.NewRows(indicatorsTable, empty,
+			func(k ref) *indicatorRow { return &indicatorRow{org: k.org, id: k.id} },
+			func(r *indicatorRow) ref { return ref{r.org, r.id} }),
+		authors: readdb.NewRows(authorsTable, empty,
+			func(k part) *authorRow { return &authorRow{org: k.org, indicatorID: k.ref.id, id: k.id} },
+			func(r *authorRow) part { return part{ref{r.org, r.indicatorID}, r.id} }),
+		targets: readdb.NewRows(targetsTable, empty,
+			func(k targetKey) *targetRow {
+				return &targetRow{org: k.org, indicatorID: k.id, dimsKey: k.dims, end: k.end, start: k.start}
+			},
+			func(r *targetRow) targetKey { return targetKey{ref{r.org, r.indicatorID}, r.dimsKey, r.end, r.start} }),
+		measurements: readdb.NewRows(measurementsTable, empty,
+			func(k part) *measurementRow { return &measurementRow{org: k.org, indicatorID: k.ref.id, id: k.id} },
+			func(r *measurementRow) part { return part{ref{r.org, r.indicatorID}, r.id} }),
+	}
+}
+
+func (r *elementRow) key() part { return part{ref{r.org, r.strategyID}, r.id} }
+
+// keys are what a batch touches.
+type keys struct {
+	organizations []uuid.UUID
+	members       []ref
+	grants        []ref
+	strategies    []ref
+	wholes        []ref // strategies of which all elements are needed
+	elements      []part
+	voided        []ref // strategies whose approvals become void
+	indicators    []ref
+	authors       []part
+	targets       []targetKey
+	measurements  []part
+}
+
+func (k *keys) of(c *change) {
+	switch e := c.body.(type) {
+	case organization.Event:
+		k.ofOrganization(c, e)
+	case strategy.Event:
+		k.strategies = append(k.strategies, c.ref)
+		k.ofStrategy(c, e)
+	case indicator.Event:
+		k.indicators = append(k.indicators, c.ref)
+		k.ofIndicator(c, e)
+	}
+}
+
+func (k *keys) ofOrganization(c *change, e organization.Event) {
+	k.organizations = append(k.organizations, c.org)
+	switch e := e.(type) {
+	case organization.MemberEnrolled:
+		k.members = append(k.members, ref{c.org, e.MemberID})
+	case organization.RoleGranted:
+		k.grants = append(k.grants, ref{c.org, e.GrantID})
+	case organization.RoleRevoked:
+		k.members = append(k.members, ref{c.org, e.MemberID})
+		for _, id := range e.GrantIDs {
+			k.grants = append(k.grants, ref{c.org, id})
+		}
+	}
+}
+
+func (k *keys) ofStrategy(c *change, e strategy.Event) {
+	switch e := e.(type) {
+	case strategy.GoalAdded:
+		k.elements = append(k.elements, part{c.ref, e.GoalID})
+	case strategy.ObjectiveAdded:
+		k.elements = append(k.elements, part{c.ref, e.ObjectiveID})
+	case strategy.PlanElementAmended:
+		k.elements = append(k.elements, part{c.ref, e.ElementID})
+	case strategy.PlanElementRetired:
+		k.elements = append(k.elements, part{c.ref, e.ElementID})
+		for _, id := range e.Cascade {
+			k.elements = append(k.elements, part{c.ref, id})
+		}
+	case strategy.ChangesRequested:
+		k.voided = append(k.voided, c.ref)
+	case strategy.Activated, strategy.RevisionWithdrawn:
+		k.wholes = append(k.wholes, c.ref)
+	}
+}
+
+func (k *keys) ofIndicator(c *change, e indicator.Event) {
+	switch e := e.(type) {
+	case indicator.Defined, indicator.Redefined, indicator.Retired:
+		k.authors = append(k.authors, part{c.ref, c.by.ID})
+	case indicator.TargetSet:
+		k.authors = append(k.authors, part{c.ref, c.by.ID})
+		k.targets = append(k.targets, targetKeyOf(c.ref, e))
+	case indicator.MeasurementRecorded:
+		k.measurements = append(k.measurements, part{c.ref, e.MeasurementID})
+	case indicator.MeasurementCorrected:
+		k.measurements = append(k.measurements, part{c.ref, e.MeasurementID})
+	case indicator.MeasurementVoided:
+		k.measurements = append(k.measurements, part{c.ref, e.MeasurementID})
+	}
+}
+
+// Load implements readdb.Writer.
+func (w *writer) Load(ctx context.Context, tx pgx.Tx, batch []*change) error {
+	var k keys
+	for _, c := range batch {
+		k.of(c)
+	}
+	for _, load := range []func() error{
+		func() error { return w.organizations.Load(ctx, tx, k.organizations) },
+		func() error { return w.members.Load(ctx, tx, k.members) },
+		func() error { return w.grants.Load(ctx, tx, k.grants) },
+		func() error { return w.strategies.Load(ctx, tx, k.strategies) },
+		func() error { return w.loadElements(ctx, tx, k) },
+		func() error { return w.approvals.Load(ctx, tx, w.approvalsOf(k.voided)) },
+		func() error { return w.indicators.Load(ctx, tx, k.indicators) },
+		func() error { return w.authors.Load(ctx, tx, k.authors) },
+		func() error { return w.targets.Load(ctx, tx, k.targets) },
+		func() error { return w.measurements.Load(ctx, tx, k.measurements) },
+	} {
+		if err := load(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *writer) loadElements(ctx context.Context, tx pgx.Tx, k keys) error {
+	wholes := make([]part, 0, len(k.wholes))
+	for _, s := range k.wholes {
+		wholes = append(wholes, part{ref: s})
+	}
+	found, err := w.elements.LoadBelow(ctx, tx, wholes, 2)
+	if err != nil {
+		return err
+	}
+	more, err := w.elements.LoadNew(ctx, tx, k.elements)
+	if err != nil {
+		return err
+	}
+	for _, r := range append(found, more...) {
+		s := ref{r.org, r.strategyID}
+		w.elementsOf[s] = append(w.elementsOf[s], r.id)
+	}
+	return nil
+}
+
+// approvalsOf are the approvals that the working revisions of strategies have
+// so far. Those given in the batch itself will be in memory by then.
+func (w *writer) approvalsOf(strategies []ref) []approvalKey {
+	var all []approvalKey
+	for _, s := range strategies {
+		if row := w.strategies.Get(s); row != nil && row.working != nil {
+			for _, position := range row.working.ApprovalPositions {
+				all = append(all, approvalKey{s.org, position})
+			}
+		}
+	}
+	return all
+}
+
+// Fold implements readdb.Writer.
+func (w *writer) Fold(c *change) error {
+	switch e := c.body.(type) {
+	case organization.Event:
+		return w.foldOrganization(c, e)
+	case strategy.Event:
+		return w.foldStrategy(c, e)
+	case indicator.Event:
+		return w.foldIndicator(c, e)
+	}
+	return fmt.Errorf("event %T has no fold", c.body)
+}
+
+// follows refuses an event that does not come right behind what the row has
+// seen of the stream: the fold would be wrong without anybody noticing.
+func follows(c *change, version int64) error {
+	if c.version != version+1 {
+		return fmt.Errorf("version %d comes behind version %d of the stream", c.version, version)
+	}
+	return nil
+}
+
+// Weight implements readdb.Writer. The factors are from measured sizes in memory.
+func (w *writer) Weight() int {
+	return w.organizations.Len() + w.members.Len() + w.grants.Len() + w.authors.Len() + w.approvals.Len() +
+		8*w.strategies.Len() + 4*w.elements.Len() + 4*w.indicators.Len() + 2*w.targets.Len() + 2*w.measurements.Len()
+}
+
+// Flush implements readdb.Writer.
+func (w *writer) Flush(ctx context.Context, tx pgx.Tx) error {
+	for _, flush := range []func(context.Context, pgx.Tx, bool) error{
+		w.organizations.Flush, w.members.Flush, w.grants.Flush, w.strategies.Flush, w.elements.Flush,
+		w.approvals.Flush, w.indicators.Flush, w.authors.Flush, w.targets.Flush, w.measurements.Flush,
+	} {
+		if err := flush(ctx, tx, w.empty); err != nil {
+			return err
+		}
+	}
+	if w.empty {
+		w.elementsOf = map[ref][]string{}
+	}
+	return nil
+}

@@ -1,0 +1,21 @@
+package postgres_test
+
+import (
+	"os"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"strata.dev/strata/tests/testenv"
+)
+
+func TestMain(m *testing.M) {
+	code := testenv.Main(m)
+	if code == 0 {
+		if err := goleak.Find(); err != nil {
+			println(err.Error())
+			code = 1
+		}
+	}
+	os.Exit(code)
+}

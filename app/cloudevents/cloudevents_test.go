@@ -1,0 +1,342 @@
+package cloudevents_test
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+	"github.com/gowebpki/jcs"
+	"pgregory.net/rapid"
+
+	"strata.dev/strata/app/cloudevents"
+	"strata.dev/strata/app/eventlog"
+)
+
+// example is the event that docs/events.md shows.
+func example(t testing.TB) eventlog.Event {
+	t.Helper()
+	meta, err := eventlog.Metadata{
+		Actor:         eventlog.Actor{Kind: eventlog.Person, ID: "member-7", Roles: []string{"editor"}},
+		Origin:        eventlog.Origin{Kind: "api"},
+		CommandID:     uuid.MustParse("0198c0de-0000-7000-8000-00000000000c"),
+		CorrelationID: "0198c0de-0000-7000-8000-00000000000d",
+		TraceParent:   "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+	}.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return eventlog.Event{
+		Position:             42,
+		OrganizationID:       uuid.MustParse("0198c0de-0000-7000-8000-00000000000a"),
+		OrganizationSequence: 17,
+		StreamID:             "strategy-0198c0de-0000-7000-8000-00000000000b",
+		Version:              3,
+		ID:                   uuid.MustParse("0198c0de-0000-7000-8000-00000000000e"),
+		Type:                 "strategy.goal-added",
+		SchemaVersion:        1,
+		Data:                 []byte(`{"goalId":"0198c0de-0000-7000-8000-00000000000f","name":"Digital skills"}`),
+		Metadata:             meta,
+		CommandID:            uuid.MustParse("0198c0de-0000-7000-8000-00000000000c"),
+		CommandHash:          bytes.Repeat([]byte{0xab}, 32),
+		RecordedAt:           time.Date(2026, 11, 21, 18, 30, 0, 123456000, time.UTC),
+	}
+}
+
+func encoder(t testing.TB) *cloudevents.Encoder {
+	t.Helper()
+	enc, err := cloudevents.New(cloudevents.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return enc
+}
+
+func TestDocumentIsThisOne(t *testing.T) {
+	e := example(t)
+	doc, attributes, err := encoder(t).Encode(&e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hash := cloudevents.LeafHash(&e)
+	want := `{"authid":"member-7","authtype":"app_user","correlationid":"0198c0de-0000-7000-8000-00000000000d",` +
+		`"data":{"goalId":"0198c0de-0000-7000-8000-00000000000f","name":"Digital skills"},` +
+		`"datacontenttype":"application/json","dataschema":"https://strata.local/v1/schemas/strategy.goal-added.v1.json",` +
+		`"id":"0198c0de-0000-7000-8000-00000000000e","leafhash":"` + hex.EncodeToString(hash[:]) + `",` +
+		`"organizationsequence":"17","partitionkey":"strategy-0198c0de-0000-7000-8000-00000000000b",` +
+		`"recordedtime":"2026-11-21T18:30:00.123456Z","sequence":"00000000000000000042",` +
+		`"source":"https://strata.local/orgs/0198c0de-0000-7000-8000-00000000000a","specversion":"1.0","streamversion":"3",` +
+		`"subject":"strategies/0198c0de-0000-7000-8000-00000000000b","time":"2026-11-21T18:30:00.123456Z",` +
+		`"traceparent":"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01","type":"dev.strata.strategy.goal-added.v1"}`
+	if diff := cmp.Diff(want, string(doc)); diff != "" {
+		t.Error(diff)
+	}
+	wantAttributes := cloudevents.Attributes{
+		ID: "0198c0de-0000-7000-8000-00000000000e", Source: "https://strata.local/orgs/0198c0de-0000-7000-8000-00000000000a",
+		Type: "dev.strata.strategy.goal-added.v1", Subject: "strategies/0198c0de-0000-7000-8000-00000000000b",
+		Time: "2026-11-21T18:30:00.123456Z", CorrelationID: "0198c0de-0000-7000-8000-00000000000d",
+		TraceParent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", RoutingKey: "strategy.goal-added.v1",
+	}
+	if diff := cmp.Diff(wantAttributes, attributes); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestLeafIsAsDocumented builds the leaf a second time, from the package comment's table.
+func TestLeafIsAsDocumented(t *testing.T) {
+	e := example(t)
+	var leaf bytes.Buffer
+	number := func(n int64) { _ = binary.Write(&leaf, binary.BigEndian, n) }
+	leaf.WriteByte(0)
+	leaf.WriteString("strata-event-v1")
+	for _, n := range []int64{42, 17, 3, 1, e.RecordedAt.UnixMicro()} {
+		number(n)
+	}
+	for _, id := range []uuid.UUID{e.OrganizationID, e.ID, e.CommandID} {
+		leaf.Write(id[:])
+	}
+	for _, f := range [][]byte{[]byte(e.StreamID), []byte(e.Type), e.Data, e.Metadata, e.CommandHash} {
+		number(int64(len(f)))
+		leaf.Write(f)
+	}
+	if want, got := sha256.Sum256(leaf.Bytes()), cloudevents.LeafHash(&e); want != got {
+		t.Errorf("leaf hash %x, want %x", got, want)
+	}
+}
+
+func TestEveryFieldChangesTheLeaf(t *testing.T) {
+	base := example(t)
+	original := cloudevents.LeafHash(&base)
+	for name, change := range map[string]func(*eventlog.Event){
+		"position":              func(e *eventlog.Event) { e.Position++ },
+		"organization sequence": func(e *eventlog.Event) { e.OrganizationSequence++ },
+		"version":               func(e *eventlog.Event) { e.Version++ },
+		"schema":                func(e *eventlog.Event) { e.SchemaVersion++ },
+		"recorded at":           func(e *eventlog.Event) { e.RecordedAt = e.RecordedAt.Add(time.Microsecond) },
+		"organization":          func(e *eventlog.Event) { e.OrganizationID[15]++ },
+		"id":                    func(e *eventlog.Event) { e.ID[15]++ },
+		"command":               func(e *eventlog.Event) { e.CommandID[15]++ },
+		"stream":                func(e *eventlog.Event) { e.StreamID += "0" },
+		"type":                  func(e *eventlog.Event) { e.Type += "0" },
+		"data":                  func(e *eventlog.Event) { e.Data = append(bytes.Clone(e.Data), ' ') },
+		"metadata":              func(e *eventlog.Event) { e.Metadata = append(bytes.Clone(e.Metadata), ' ') },
+		"command hash":          func(e *eventlog.Event) { e.CommandHash = nil },
+		"a byte moved from type to data": func(e *eventlog.Event) {
+			e.Data = append([]byte(e.Type[len(e.Type)-1:]), e.Data...)
+			e.Type = e.Type[:len(e.Type)-1]
+		},
+	} {
+		e := base
+		change(&e)
+		if cloudevents.LeafHash(&e) == original {
+			t.Errorf("a changed %s leaves the leaf hash as it was", name)
+		}
+	}
+}
+
+func TestDocumentsAreCanonicalAndComeBack(t *testing.T) {
+	enc := encoder(t)
+	rapid.Check(t, func(t *rapid.T) {
+		e := anyEvent(t)
+		doc, err := enc.Append(nil, &e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		canonical, err := jcs.Transform(doc)
+		if err != nil {
+			t.Fatalf("not JSON: %v\n%s", err, doc)
+		}
+		if !bytes.Equal(canonical, doc) {
+			t.Fatalf("not canonical:\n%s\n%s", doc, canonical)
+		}
+		got, err := cloudevents.Decode(doc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		meta, err := eventlog.DecodeMetadata(e.Metadata)
+		if err != nil {
+			t.Fatal(err)
+		}
+		hash := cloudevents.LeafHash(&e)
+		occurred := e.RecordedAt
+		if meta.OccurredAt != nil {
+			occurred = *meta.OccurredAt
+		}
+		want := cloudevents.Message{
+			ID: e.ID, Source: "https://strata.local/orgs/" + e.OrganizationID.String(), OrganizationID: e.OrganizationID,
+			Type: "dev.strata." + cloudevents.RoutingKey(&e), Name: e.Type, SchemaVersion: e.SchemaVersion,
+			Subject: got.Subject, Time: occurred, RecordedAt: e.RecordedAt,
+			Position: e.Position, OrganizationSequence: e.OrganizationSequence, StreamID: e.StreamID, StreamVersion: e.Version,
+			CorrelationID: meta.CorrelationID, CausationID: meta.CausationID,
+			AuthType: map[eventlog.ActorKind]string{eventlog.Person: "app_user", eventlog.SourceSystem: "service_account", eventlog.SystemProcess: "system"}[meta.Actor.Kind],
+			AuthID:   meta.Actor.ID, TraceParent: meta.TraceParent,
+			DataSchema: "https://strata.local/v1/schemas/" + cloudevents.RoutingKey(&e) + ".json",
+			LeafHash:   hash[:], Data: e.Data,
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Fatal(diff)
+		}
+		prefixed, err := enc.Append([]byte("before"), &e)
+		if err != nil || string(prefixed) != "before"+string(doc) {
+			t.Fatalf("Append does not append: %v", err)
+		}
+		_, attributes, err := enc.Encode(&e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if attributes.TraceState != meta.TraceState || attributes.CorrelationID != meta.CorrelationID || attributes.Subject != got.Subject {
+			t.Fatalf("attributes %+v differ from the metadata", attributes)
+		}
+	})
+}
+
+func anyEvent(t *rapid.T) eventlog.Event {
+	text := rapid.String()
+	id := rapid.Custom(func(t *rapid.T) uuid.UUID {
+		return uuid.UUID(rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "uuid"))
+	})
+	number := rapid.Int64Range(1, 1<<62)
+	at := func(name string) time.Time {
+		return time.UnixMicro(rapid.Int64Range(0, 4102444800000000).Draw(t, name)).UTC()
+	}
+	meta := eventlog.Metadata{
+		Actor: eventlog.Actor{
+			Kind: rapid.SampledFrom([]eventlog.ActorKind{eventlog.Person, eventlog.SourceSystem, eventlog.SystemProcess}).Draw(t, "kind"),
+			ID:   text.Draw(t, "actor"), Roles: rapid.SliceOf(text).Draw(t, "roles"),
+		},
+		Origin:        eventlog.Origin{Kind: text.Draw(t, "origin")},
+		CommandID:     id.Draw(t, "command"),
+		CausationID:   text.Draw(t, "causation"),
+		CorrelationID: text.Draw(t, "correlation"),
+		TraceParent:   text.Draw(t, "traceparent"),
+		TraceState:    text.Draw(t, "tracestate"),
+		Reason:        text.Draw(t, "reason"),
+		PolicyVersion: rapid.IntRange(0, 9).Draw(t, "policy"),
+	}
+	if rapid.Bool().Draw(t, "has occurred") {
+		occurred := at("occurred")
+		meta.OccurredAt = &occurred
+	}
+	metadata, err := meta.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := eventlog.Canonical(map[string]any{
+		text.Draw(t, "key"): text.Draw(t, "value"),
+		"list":              rapid.SliceOf(text).Draw(t, "list"),
+		"number":            rapid.IntRange(-1000, 1000).Draw(t, "number"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return eventlog.Event{
+		Position: number.Draw(t, "position"), OrganizationID: id.Draw(t, "organization"), OrganizationSequence: number.Draw(t, "sequence"),
+		StreamID: rapid.StringMatching(`(strategy|indicator|organization)-[0-9a-f]{8}`).Draw(t, "stream"), Version: number.Draw(t, "version"),
+		ID: id.Draw(t, "id"), Type: rapid.StringMatching(`[a-z]{1,8}\.[a-z-]{1,8}`).Draw(t, "type"),
+		SchemaVersion: rapid.IntRange(1, 20).Draw(t, "schema"), Data: data, Metadata: metadata, RecordedAt: at("recorded"),
+	}
+}
+
+func TestUnusualNamesDoNotBreakTheDocument(t *testing.T) {
+	e := example(t)
+	e.StreamID, e.Type = "strat\"egy-\\\u00e9\u2028<", "a\"b.\x01"
+	doc, err := encoder(t).Append(nil, &e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	canonical, err := jcs.Transform(doc)
+	if err != nil || !bytes.Equal(canonical, doc) {
+		t.Fatalf("%v\n%s\n%s", err, doc, canonical)
+	}
+	m, err := cloudevents.Decode(doc)
+	if err != nil || m.StreamID != e.StreamID || m.Name != e.Type {
+		t.Errorf("came back as %q, %q, %v", m.StreamID, m.Name, err)
+	}
+}
+
+func TestBrokenEventsAreRefused(t *testing.T) {
+	for name, breakIt := range map[string]func(*eventlog.Event){
+		"data":                 func(e *eventlog.Event) { e.Data = []byte(`{"a":`) },
+		"no data":              func(e *eventlog.Event) { e.Data = nil },
+		"no metadata":          func(e *eventlog.Event) { e.Metadata = nil },
+		"metadata cut":         func(e *eventlog.Event) { e.Metadata = e.Metadata[:len(e.Metadata)-2] },
+		"metadata no object":   func(e *eventlog.Event) { e.Metadata = []byte(`[1]`) },
+		"no actor":             func(e *eventlog.Event) { e.Metadata = []byte(`{}`) },
+		"actor unknown":        func(e *eventlog.Event) { e.Metadata = []byte(`{"actor":{"id":"x","kind":"ghost"}}`) },
+		"actor id a number":    func(e *eventlog.Event) { e.Metadata = []byte(`{"actor":{"id":1,"kind":"person"}}`) },
+		"string without end":   func(e *eventlog.Event) { e.Metadata = []byte(`{"actor":{"id":"x}}`) },
+		"trailing comma":       func(e *eventlog.Event) { e.Metadata = []byte(`{"actor":{"id":"x","kind":"person"},}`) },
+		"correlation a number": func(e *eventlog.Event) { e.Metadata = []byte(`{"actor":{"id":"x","kind":"person"},"correlationId":1}`) },
+	} {
+		e := example(t)
+		breakIt(&e)
+		dst, err := encoder(t).Append([]byte("kept"), &e)
+		if err == nil || string(dst) != "kept" {
+			t.Errorf("%s: %q, %v", name, dst, err)
+		}
+	}
+}
+
+func FuzzMetadata(f *testing.F) {
+	f.Add([]byte(`{"actor":{"id":"x","kind":"person"},"correlationId":"c"}`))
+	f.Add([]byte(`{"actor":{"id":"\\","kind":"person"},"a":[{"b":"]"}]}`))
+	enc := encoder(f)
+	f.Fuzz(func(t *testing.T, metadata []byte) {
+		canonical, err := jcs.Transform(metadata)
+		if err != nil {
+			return // never stored
+		}
+		e := example(t)
+		e.Metadata = canonical
+		doc, err := enc.Append(nil, &e)
+		if err == nil && !json.Valid(doc) {
+			t.Errorf("metadata %s makes %s", canonical, doc)
+		}
+	})
+}
+
+func TestForeignBodiesAreNotOurs(t *testing.T) {
+	e := example(t)
+	doc, err := encoder(t).Append(nil, &e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, body := range []string{
+		"", "{}", "[]", `"x"`,
+		strings.Replace(string(doc), `"1.0"`, `"2.0"`, 1),
+		strings.Replace(string(doc), "dev.strata.", "dev.other.", 1),
+		strings.Replace(string(doc), `"00000000000000000042"`, `"x"`, 1),
+	} {
+		if m, err := cloudevents.Decode([]byte(body)); err == nil {
+			t.Errorf("%.60q was taken for %+v", body, m)
+		}
+	}
+}
+
+func TestInstanceMustBeAHost(t *testing.T) {
+	for _, bad := range []string{"a/b", "https://x", "a b", `"`, "ü"} {
+		if _, err := cloudevents.New(cloudevents.Options{Instance: bad}); err == nil {
+			t.Errorf("instance %q was accepted", bad)
+		}
+	}
+	if _, err := cloudevents.New(cloudevents.Options{Instance: "strata.example.org:8443"}); err != nil {
+		t.Error(err)
+	}
+}
+
+func BenchmarkEncode(b *testing.B) {
+	enc, e := encoder(b), example(b)
+	e.Data = []byte(`{"note":"` + strings.Repeat("x", 560) + `"}`)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, _, err := enc.Encode(&e); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

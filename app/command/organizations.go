@@ -1,0 +1,109 @@
+package command
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"strata.dev/strata/domain/authz"
+	"strata.dev/strata/domain/fact"
+	"strata.dev/strata/domain/organization"
+	"strata.dev/strata/domain/refusal"
+)
+
+// Organizations runs the commands of organizations, and is where all commands
+// find who asks. Safe for concurrent use.
+type Organizations struct {
+	executor *executor[organization.State, organization.Command, organization.Event]
+}
+
+func newOrganizations(o Options) *Organizations {
+	return &Organizations{newExecutor("organization", o, organization.Decide, organization.State.Apply)}
+}
+
+// Execute runs commands on the organization id as one append. Registering is
+// for the operator; everything else is for members of that organization, and
+// another organization's answers not-found.
+//
+// The service sets RegisterOrganization.OrganizationID. Members are named by
+// organization.IdentityHash of (id, issuer, subject), which the caller computes.
+func (o *Organizations) Execute(ctx context.Context, call Call, id uuid.UUID, commands ...organization.Command) (Result, error) {
+	return o.executor.execute(ctx, request[organization.State, organization.Command]{
+		call: call, organize: id, id: id, commands: commands,
+		prepare: func(_ context.Context, s organization.State, c organization.Command, _ time.Time) (asking, organization.Command, error) {
+			if register, ok := c.(organization.RegisterOrganization); ok {
+				register.OrganizationID = id.String()
+				actor, err := operator(call.Principal, id)
+				return asking{Actor: actor}, register, err
+			}
+			if call.Principal.OrganizationID != id {
+				return asking{}, nil, refusal.NotFound
+			}
+			m, err := memberOf(s, call.Principal, o.executor.options.Clock())
+			return asking{Actor: m.actor("")}, c, err
+		},
+	})
+}
+
+func operator(p Principal, organizationID uuid.UUID) (fact.Actor, error) {
+	if !p.Operator {
+		return fact.Actor{}, ErrOperatorOnly
+	}
+	return fact.Actor{
+		// As opaque as a member's id: whoever runs the service is a person, too.
+		ID:     "operator-" + organization.IdentityHash(organizationID.String(), p.Issuer, p.Subject),
+		Kind:   fact.Person,
+		Roles:  []string{authz.Operator},
+		AuthAt: p.AuthAt,
+	}, nil
+}
+
+// member is who asks: enrolled in the organization whose state goes with it.
+type member struct {
+	organization.Member
+	in     organization.State
+	authAt time.Time
+	now    time.Time
+}
+
+// memberOf finds a principal among the members enrolled now.
+func memberOf(s organization.State, p Principal, now time.Time) (member, error) {
+	m, ok := s.MemberByIdentity(organization.IdentityHash(s.ID, p.Issuer, p.Subject))
+	if !ok || m.Offboarded {
+		return member{}, ErrNotMember
+	}
+	return member{Member: m, in: s, authAt: p.AuthAt, now: now.UTC()}, nil
+}
+
+// actor is the member as a decider sees it, with the roles that hold now for a
+// strategy ("" = for the whole organization).
+func (m member) actor(strategyID string) fact.Actor {
+	kind := fact.Person
+	if m.Kind == organization.Service {
+		kind = fact.Source
+	}
+	return fact.Actor{ID: m.ID, Kind: kind, Roles: m.roles(m.ID, strategyID), AuthAt: m.authAt}
+}
+
+func (m member) roles(memberID, strategyID string) []string {
+	return m.in.RolesAt(memberID, m.now, strategyID)
+}
+
+// member finds who asks for something of another aggregate. The organization's
+// state is at most MembershipAge old, and was read at since or later.
+func (o *Organizations) member(ctx context.Context, p Principal, since time.Time) (member, error) {
+	x := o.executor
+	stream := x.stream(p.OrganizationID)
+	f, err := x.loadWithin(ctx, p.OrganizationID, stream, MembershipAge)
+	if err == nil && f.checked.Before(since) {
+		f, err = x.load(ctx, p.OrganizationID, stream, true)
+	}
+	if err != nil {
+		return member{}, err
+	}
+	if !f.state.Exists() {
+		return member{}, ErrNotMember
+	}
+	return memberOf(f.state, p, x.options.Clock())
+}

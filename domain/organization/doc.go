@@ -1,0 +1,11 @@
+// Package organization decides who belongs to an organization and what they may do.
+//
+// An organization is registered by an operator together with its first
+// administrator and its first compliance officer; from then on administrators
+// enrol members and grant and revoke roles. It always keeps somebody who can
+// administer it and somebody who can answer for compliance (S5), and no member
+// ever holds roles that would let them check themselves (S4).
+//
+// Other aggregates ask State for the roles a member holds at the moment of a
+// decision (S13), whatever a token says.
+package organization

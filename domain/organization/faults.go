@@ -1,0 +1,22 @@
+package organization
+
+import (
+	"strata.dev/strata/domain/refusal"
+)
+
+// The ways in which commands on an organization are refused, beside
+// authz.ErrRole and values that are not acceptable (refusal.Invalid).
+var (
+	ErrNotRegistered   = refusal.NotFound.WithRule("registered")
+	ErrRegistered      = refusal.Violated.WithRule("registered-once")
+	ErrNoMember        = refusal.Violated.WithRule("member-enrolled")
+	ErrMemberIDUsed    = refusal.Violated.WithRule("member-id-unique")
+	ErrIdentityInUse   = refusal.Violated.WithRule("one-enrolment-per-identity")
+	ErrSubjectEnrolled = refusal.Violated.WithRule("one-enrolment-per-subject")
+	ErrGrantIDUsed     = refusal.Violated.WithRule("grant-id-unique")
+	ErrNoGrant         = refusal.Violated.WithRule("grant-living")
+	ErrGrantKind       = refusal.Violated.WithRule("role-fits-member")
+	ErrConflict        = refusal.Violated.WithRule("S4")
+	ErrOwnRoles        = refusal.Forbidden.WithRule("S5")
+	ErrLastOfRole      = refusal.Violated.WithRule("S5")
+)

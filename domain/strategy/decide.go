@@ -1,0 +1,145 @@
+package strategy
+
+import (
+	"strata.dev/strata/domain/authz"
+	"strata.dev/strata/domain/fact"
+	"strata.dev/strata/domain/internal/check"
+	"strata.dev/strata/domain/refusal"
+)
+
+// Limits of one plan.
+const (
+	MaxGoals      = 500
+	MaxObjectives = 5_000
+)
+
+// Decide answers a command with the events it leads to, or with a fault and no
+// events. It reads nothing but its arguments.
+func Decide(s State, by fact.Actor, c Command) ([]Event, error) {
+	kind, ok := kindOf(c)
+	if !ok {
+		return nil, refusal.Invalid.Detailf("A strategy takes no command %T.", c)
+	}
+	if err := authz.Check(by, kind); err != nil {
+		return nil, err
+	}
+	if d, ok := c.(DraftStrategy); ok {
+		return s.draft(d)
+	}
+	if !s.Exists() {
+		return nil, ErrNotDrafted.Detailf("There is no such strategy: draft it first.")
+	}
+	switch c := c.(type) {
+	case AmendFrame:
+		return s.amendFrame(c)
+	case AddGoal:
+		return s.addGoal(c)
+	case AmendGoal:
+		return s.amendGoal(c)
+	case RetireGoal:
+		return s.retireGoal(c)
+	case AddObjective:
+		return s.addObjective(c)
+	case AmendObjective:
+		return s.amendObjective(c)
+	case MoveObjective:
+		return s.moveObjective(c)
+	case RetireObjective:
+		return s.retireObjective(c)
+	case SubmitStrategy:
+		return s.submit(by, c)
+	case RequestChanges:
+		return s.requestChanges(by, c)
+	case ApproveStrategy:
+		return s.approve(by, c)
+	case ActivateStrategy:
+		return s.activate(by, c)
+	case OpenRevision:
+		return s.openRevision(c)
+	case WithdrawRevision:
+		return s.withdrawRevision(c)
+	}
+	return nil, refusal.Invalid.Detailf("A strategy takes no command %T.", c)
+}
+
+// kindOf is the name of a command in the table of roles.
+func kindOf(c Command) (kind string, ok bool) {
+	switch c.(type) {
+	case DraftStrategy:
+		return authz.DraftStrategy, true
+	case AmendFrame:
+		return authz.AmendFrame, true
+	case AddGoal:
+		return authz.AddGoal, true
+	case AmendGoal:
+		return authz.AmendGoal, true
+	case RetireGoal:
+		return authz.RetireGoal, true
+	case AddObjective:
+		return authz.AddObjective, true
+	case AmendObjective:
+		return authz.AmendObjective, true
+	case MoveObjective:
+		return authz.MoveObjective, true
+	case RetireObjective:
+		return authz.RetireObjective, true
+	case SubmitStrategy:
+		return authz.SubmitStrategy, true
+	case RequestChanges:
+		return authz.RequestChanges, true
+	case ApproveStrategy:
+		return authz.ApproveStrategy, true
+	case ActivateStrategy:
+		return authz.ActivateStrategy, true
+	case OpenRevision:
+		return authz.OpenRevision, true
+	case WithdrawRevision:
+		return authz.WithdrawRevision, true
+	}
+	return "", false
+}
+
+func (s State) draft(c DraftStrategy) ([]Event, error) {
+	if s.Exists() {
+		return nil, ErrDrafted.Detailf("This strategy is drafted already; draft another one under its own id.")
+	}
+	if c.LineageKey == "" {
+		c.LineageKey = c.StrategyID
+	}
+	if c.DocumentType == "" {
+		c.DocumentType = StrategicPlan
+	}
+	var f check.Form
+	f.ID("#/strategyId", c.StrategyID)
+	f.Name("#/lineageKey", c.LineageKey)
+	switch c.DocumentType {
+	case StrategicPlan, PerformancePlan, PerformanceReport:
+	default:
+		f.Object("#/documentType", "enum", "Give Strategic_Plan, Performance_Plan or Performance_Report.")
+	}
+	f.OptionalID("#/replaces", c.Replaces)
+	f.OptionalID("#/importId", c.ImportID)
+	c.Frame.check(&f, "#/frame")
+	if err := f.Err(); err != nil {
+		return nil, err
+	}
+	if c.Replaces == c.StrategyID {
+		return nil, ErrReplacesItself.Detailf("A strategy can only replace another one: leave replaces out.")
+	}
+	if err := c.Frame.periodInOrder(); err != nil {
+		return nil, err
+	}
+	return []Event{Drafted(c)}, nil
+}
+
+// editable gives the working revision if it can be edited.
+func (s State) editable() (Revision, error) {
+	switch w := s.Working; {
+	case w.Number == 0:
+		return w, ErrNoWorking.Detailf("The revision in force is never edited: open a new revision first.")
+	case w.Stage != Draft:
+		return w, ErrFrozen.Detailf("Revision %d is %s and frozen: an approver can request changes, which makes it a draft again.", w.Number, w.Stage)
+	default:
+		return w, nil
+	}
+}

@@ -1,0 +1,30 @@
+// Package rest is Strata over HTTP: the driving port that most people and
+// programs use.
+//
+// # Contract first
+//
+// api/openapi.yaml decides. Package gen is generated from it, and the same
+// document is compiled once at start into what each operation checks: who may
+// call it, which headers it needs, which parameters and bodies it takes, what it
+// answers in. A handler sees only requests that fit the contract and holds no
+// checks of its own but those a schema cannot say.
+//
+// # The way of a request
+//
+// envelope (request id, recovery, security headers, metrics, one log line if it
+// fails) → route → gate (token, rate, headers, parameters, body: bytes, JSON
+// without ambiguities, schema) → handler → answer. Whatever goes wrong on the
+// way is returned as an error and becomes problem+json in one place (problem.go).
+//
+// A body is read once and brought to canonical JSON (RFC 8785). These bytes are
+// what is validated, what is decoded and what is hashed, so no two readers can
+// understand it differently.
+//
+// # Under failure
+//
+// A handler that outlives its time, or whose caller has gone, stops waiting; a
+// command then answers 504 outcome-unknown unless it is known that nothing was
+// recorded, and the repetition with the same Idempotency-Key finds out. A panic
+// is a 500 for one request. Nothing of an error but its public part leaves the
+// process: causes, stacks and SQL go to the log.
+package rest

@@ -1,0 +1,100 @@
+package rest
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/labstack/echo/v4"
+
+	"strata.dev/strata/app/command"
+	"strata.dev/strata/app/eventlog"
+	"strata.dev/strata/app/query"
+)
+
+// exchange is what is known about one request. It is filled on its way in by
+// envelope and gate, read by handlers, and belongs to the request's goroutine.
+type exchange struct {
+	started   time.Time
+	operation *operation // nil until the route is known
+	path      string
+
+	requestID   string
+	traceParent string
+	traceState  string
+	remote      string
+	code        string // of the refusal; "" = answered
+
+	principal command.Principal
+	key       string // Idempotency-Key
+	expected  *int64 // If-Match
+	body      []byte // canonical JSON
+	prefer    preferences
+	minimum   int64  // Strata-Min-Position
+	noneMatch string // If-None-Match
+}
+
+type exchangeKey struct{}
+
+// of gives the request's exchange; handlers run inside envelope, so there is one.
+func of(ctx context.Context) *exchange { return ctx.Value(exchangeKey{}).(*exchange) }
+
+const echoKey = "exchange"
+
+func exchangeOf(c echo.Context) *exchange {
+	if x, ok := c.Get(echoKey).(*exchange); ok {
+		return x
+	}
+	return &exchange{started: time.Now(), requestID: "none"} // Echo failed before envelope ran
+}
+
+func (x *exchange) operationID() string {
+	if x.operation == nil {
+		return "none"
+	}
+	return x.operation.id
+}
+
+// traceID is the caller's, or the request's own id in the same form.
+func (x *exchange) traceID() string {
+	if x.traceParent != "" {
+		return x.traceParent[3:35]
+	}
+	return strings.ReplaceAll(x.requestID, "-", "")
+}
+
+// call is the request as the application sees it.
+func (x *exchange) call(hash []byte, reason string) command.Call {
+	return command.Call{
+		Principal:   x.principal,
+		CommandID:   x.commandID(),
+		Hash:        hash,
+		Expected:    x.expected,
+		Origin:      eventlog.Origin{Kind: "api", Channel: "http", Remote: x.remote},
+		RequestID:   x.requestID,
+		TraceParent: x.traceParent,
+		TraceState:  x.traceState,
+		Reason:      reason,
+	}
+}
+
+func (x *exchange) commandID() uuid.UUID {
+	return command.CommandID(x.principal.OrganizationID, x.principal.Issuer, x.principal.Subject, x.key)
+}
+
+// fingerprint says what was asked, so that a key is not used for two things.
+func (x *exchange) fingerprint() []byte {
+	return command.FingerprintBytes(x.operation.method, x.path, x.body)
+}
+
+// derive makes an id for something the command creates inside its aggregate. A
+// repetition makes the same one, so its answer names what was recorded.
+func (x *exchange) derive(what string) string {
+	return uuid.NewSHA1(x.commandID(), []byte(what)).String()
+}
+
+// read is the request as the read side sees it.
+func (x *exchange) read() query.Read {
+	return query.Read{OrganizationID: x.principal.OrganizationID, MinPosition: x.minimum, Wait: min(x.prefer.wait, query.MaxWait)}
+}

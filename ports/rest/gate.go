@@ -1,0 +1,309 @@
+package rest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"golang.org/x/text/language"
+	"golang.org/x/text/message"
+
+	"strata.dev/strata/domain/fault"
+	"strata.dev/strata/domain/ident"
+)
+
+// How long a handler may take. Commands hold one connection and one queue
+// place; reads may wait for a position first.
+const (
+	commandTime = 15 * time.Second
+	readTime    = 20 * time.Second
+	feedTime    = 45 * time.Second
+	importTime  = 10 * time.Minute
+)
+
+var (
+	errUnauthenticated = fault.New(fault.Unauthenticated, "unauthenticated", "Say who you are: send a bearer token.")
+	errValidation      = fault.New(fault.Invalid, "validation-failed", "The request is not acceptable.")
+	errForbidden       = fault.New(fault.Forbidden, "forbidden", "You may not do this.")
+)
+
+// gate checks everything the contract says about op before its handler runs.
+func (s *server) gate(op *operation) echo.MiddlewareFunc {
+	limit := timeOf(op)
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			x := exchangeOf(c)
+			x.operation = op
+			if err := s.admit(c, x); err != nil {
+				return err
+			}
+			if err := s.check(c, x); err != nil {
+				return err
+			}
+			if limit > readTime {
+				if err := extend(c.Response(), time.Now(), limit+writeTimeout); err != nil {
+					return fmt.Errorf("extend deadlines: %w", err)
+				}
+			}
+			ctx, cancel := context.WithTimeout(c.Request().Context(), limit)
+			defer cancel()
+			c.SetRequest(c.Request().WithContext(ctx))
+			return next(c)
+		}
+	}
+}
+
+func timeOf(op *operation) time.Duration {
+	switch {
+	case op.accepts == mediaXML:
+		return importTime
+	case op.idempotent:
+		return commandTime
+	case op.id == "listEvents":
+		return feedTime
+	}
+	return readTime
+}
+
+// admit finds out who it is and whether they may ask now.
+func (s *server) admit(c echo.Context, x *exchange) error {
+	if x.operation.public {
+		return nil
+	}
+	token, err := bearer(c.Request().Header)
+	if err != nil {
+		return err
+	}
+	if x.principal, err = s.options.Tokens.Authenticate(c.Request().Context(), token); err != nil {
+		return err
+	}
+	if x.principal.Operator != (x.operation.id == "registerOrganization") {
+		return errForbidden.WithRule("operator").Detailf("An operator registers organizations, and nothing else; nobody else does.")
+	}
+	return s.limiter.allow(x.principal, c.Response().Header())
+}
+
+func bearer(h http.Header) (string, error) {
+	if len(h["Authorization"]) == 0 {
+		return "", errUnauthenticated
+	}
+	v, ok := one(h, "Authorization")
+	scheme, token, found := strings.Cut(v, " ")
+	token = strings.TrimLeft(token, " ")
+	if !ok || !found || !strings.EqualFold(scheme, "bearer") || token == "" || strings.ContainsAny(token, " ,") {
+		return "", errUnauthenticated.Detailf("Authorization is not one bearer token.")
+	}
+	return token, nil
+}
+
+// check reads headers, parameters and body.
+func (s *server) check(c echo.Context, x *exchange) (err error) {
+	op, r := x.operation, c.Request()
+	if err := acceptable(r.Header["Accept"], op.produces); err != nil {
+		return err
+	}
+	for _, p := range op.paths {
+		// An id of another form names nothing.
+		if v := c.Param(p.name); p.name == "id" && !ident.Valid(v) || p.name != "id" && p.schema.Validate(v) != nil {
+			return errNoRoute
+		}
+	}
+	if err := checkQuery(r, op.query); err != nil {
+		return err
+	}
+	x.prefer = parsePrefer(r.Header)
+	if x.minimum, err = minPosition(r.Header); err != nil {
+		return err
+	}
+	x.noneMatch = strings.Join(r.Header[headerIfNoneMatch], ",")
+	if op.idempotent {
+		if x.key, err = idempotencyKey(r.Header); err != nil {
+			return err
+		}
+	}
+	if op.guarded {
+		if x.expected, err = ifMatch(r.Header); err != nil {
+			return err
+		}
+	}
+	settle(r.Header)
+	if op.accepts == "" {
+		return nil
+	}
+	if err := checkMedia(r.Header, op.accepts); err != nil {
+		return err
+	}
+	if op.accepts == mediaXML {
+		r.Body, err = limited(c.Response(), r, maxXML)
+		return err
+	}
+	if x.body, err = readJSON(c.Response(), r); err != nil {
+		return err
+	}
+	return validateBody(op.body, x.body)
+}
+
+// settle removes what has been read here, so that the generated binder, which
+// splits header values at commas, does not read it a second time differently.
+func settle(h http.Header) {
+	delete(h, headerPrefer)
+	delete(h, headerMinPosition)
+	delete(h, headerIfNoneMatch)
+	if len(h[headerKey]) > 0 {
+		h[headerKey] = settled
+	}
+	if len(h[headerIfMatch]) > 0 {
+		h[headerIfMatch] = settled
+	}
+}
+
+var settled = []string{"checked"}
+
+// acceptable says whether one of the produced types is among those accepted.
+func acceptable(accept, produces []string) error {
+	if len(accept) == 0 || len(produces) == 0 {
+		return nil
+	}
+	for _, line := range accept {
+		for item := range strings.SplitSeq(line, ",") {
+			media, parameters, _ := strings.Cut(item, ";")
+			media = strings.ToLower(strings.TrimSpace(media))
+			if refused(parameters) {
+				continue
+			}
+			if media == "*/*" {
+				return nil
+			}
+			for _, p := range produces {
+				kind, _, _ := strings.Cut(p, "/")
+				if media == p || media == kind+"/*" {
+					return nil
+				}
+			}
+		}
+	}
+	return errNotAcceptable.Detailf("There is %s.", strings.Join(produces, " and "))
+}
+
+// refused says whether an Accept item has weight zero.
+func refused(parameters string) bool {
+	for p := range strings.SplitSeq(parameters, ";") {
+		name, value, _ := strings.Cut(strings.TrimSpace(p), "=")
+		if strings.EqualFold(name, "q") {
+			q, err := strconv.ParseFloat(value, 64)
+			return err == nil && q == 0
+		}
+	}
+	return false
+}
+
+// checkQuery holds the query against the contract: known names, once each,
+// valid values.
+func checkQuery(r *http.Request, known []parameter) error {
+	if r.URL.RawQuery == "" {
+		return nil
+	}
+	values := r.URL.Query()
+	refusal := errValidation
+	for name, v := range values {
+		p, ok := find(known, name)
+		switch {
+		case !ok:
+			refusal = refusal.At("#/"+name, "unknown", "there is no such query parameter here")
+		case len(v) != 1:
+			refusal = refusal.At("#/"+name, "once", "is given more than once")
+		default:
+			if err := p.schema.Validate(p.value(v[0])); err != nil {
+				refusal = explain(refusal, err, "#/"+name)
+			}
+		}
+	}
+	if len(refusal.Fields) > 0 {
+		return refusal.Detailf("The query does not fit the contract.")
+	}
+	return nil
+}
+
+func find(list []parameter, name string) (parameter, bool) {
+	for _, p := range list {
+		if p.name == name {
+			return p, true
+		}
+	}
+	return parameter{}, false
+}
+
+// value is a parameter's text as its schema sees it; what does not parse stays
+// text and fails the schema's type.
+func (p parameter) value(text string) any {
+	switch p.kind {
+	case "integer":
+		if n, err := strconv.ParseInt(text, 10, 32); err == nil && strconv.FormatInt(n, 10) == text {
+			return int(n)
+		}
+	case "boolean":
+		if text == "true" || text == "false" {
+			return text == "true"
+		}
+	case "array":
+		parts := strings.Split(text, ",")
+		list := make([]any, len(parts))
+		for i, part := range parts {
+			list[i] = part
+		}
+		return list
+	}
+	return text
+}
+
+func validateBody(schema *jsonschema.Schema, body []byte) error {
+	value, err := decodeAny(body)
+	if err != nil {
+		return errMalformed.Because(err)
+	}
+	if err := schema.Validate(value); err != nil {
+		return explain(errValidation, err, "#")
+	}
+	return nil
+}
+
+const maxObjections = 20
+
+// explain lists the leaves of what a schema objects to.
+func explain(f *fault.Fault, err error, at string) *fault.Fault {
+	invalid, ok := errors.AsType[*jsonschema.ValidationError](err)
+	if !ok {
+		return f.Because(err)
+	}
+	return objections(f, invalid, at)
+}
+
+func objections(f *fault.Fault, e *jsonschema.ValidationError, at string) *fault.Fault {
+	if len(f.Fields) >= maxObjections {
+		return f
+	}
+	if len(e.Causes) == 0 {
+		where := at
+		for _, segment := range e.InstanceLocation {
+			where += "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(segment)
+		}
+		keyword := "schema"
+		if path := e.ErrorKind.KeywordPath(); len(path) > 0 {
+			keyword = path[len(path)-1]
+		}
+		return f.At(where, keyword, e.ErrorKind.LocalizedString(english))
+	}
+	for _, cause := range e.Causes {
+		f = objections(f, cause, at)
+	}
+	return f
+}
+
+// english prints a schema's objections; it only formats, so sharing it is safe.
+var english = message.NewPrinter(language.English)
