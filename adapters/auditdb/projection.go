@@ -34,14 +34,15 @@ func (model) Name() string { return Name }
 
 func (model) Decode(e eventlog.Event) (*row, error) { return rowOf(e), nil }
 
-func (model) Writer(bool) readdb.Writer[*row] { return &writer{} }
+func (model) Writer(empty bool) readdb.Writer[*row] { return &writer{loading: empty} }
 
 func (model) Content() []readdb.Content { return []readdb.Content{events.Content()} }
 
 // writer collects rows: there is nothing to fold.
 type writer struct {
-	rows  []*row
-	bytes int
+	loading bool // into a copy that is being built: COPY works
+	rows    []*row
+	bytes   int
 }
 
 func (*writer) Load(context.Context, pgx.Tx, []*row) error { return nil }
@@ -57,10 +58,14 @@ const rowOverhead = 512
 
 func (w *writer) Weight() int { return w.bytes / 256 }
 
-// Flush copies: the checkpoint, locked in the same transaction, makes sure that
-// no row is there yet.
+// Flush writes. No row can be there yet: the checkpoint is locked in the same
+// transaction.
 func (w *writer) Flush(ctx context.Context, tx pgx.Tx) error {
-	err := events.Copy(ctx, tx, w.rows)
+	write := events.Upsert
+	if w.loading {
+		write = events.Copy
+	}
+	err := write(ctx, tx, w.rows)
 	w.rows, w.bytes = nil, 0
 	return err
 }

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -134,11 +135,15 @@ func onlyLoopback(t *testing.T, what string, port int) {
 	}
 }
 
-func problem(t *testing.T, err, kind error) *Problem {
+// problemLine checks the kind of a problem and that it is one line, which it returns.
+func problemLine(t *testing.T, err, kind error) string {
 	t.Helper()
 	var p *Problem
 	if !errors.As(err, &p) || !errors.Is(err, kind) {
 		t.Fatalf("got %v, want a problem of the kind %q", err, kind)
 	}
-	return p
+	if strings.Contains(p.Error(), "\n") {
+		t.Errorf("more than one line: %q", p.Error())
+	}
+	return p.Error()
 }

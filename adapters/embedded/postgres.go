@@ -313,7 +313,7 @@ func (p *Postgres) awaitReady(ctx context.Context, proc *process, port int) erro
 		defer cancel()
 		conn, err := pgconn.Connect(attempt, candidate.URL("postgres"))
 		if err != nil {
-			return false, nil //nolint:nilerr // not yet: it starts, or recovers; the end of ctx or of the process ends the wait
+			return false, nil // not yet: it starts, or recovers; the end of ctx or of the process ends the wait
 		}
 		return true, conn.Close(attempt)
 	})

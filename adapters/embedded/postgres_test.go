@@ -176,9 +176,9 @@ func TestPostgresDirectoryHasOneOwner(t *testing.T) {
 	dir := serverDir(t)
 	first := runPostgres(t, PostgresOptions{Dir: dir})
 	second := NewPostgres(PostgresOptions{Dir: dir})
-	p := problem(t, second.Start(testContext(t)), ErrInUse)
-	if !strings.Contains(p.Why, dir) {
-		t.Errorf("%q does not name the directory", p.Why)
+	line := problemLine(t, second.Start(testContext(t)), ErrInUse)
+	if !strings.Contains(line, dir) {
+		t.Errorf("%q does not name the directory", line)
 	}
 	if got := query(t, first, "SELECT 'alive'"); got != "alive" {
 		t.Error("the first server was harmed")
@@ -194,9 +194,9 @@ func TestPostgresPorts(t *testing.T) {
 	port := taken.Addr().(*net.TCPAddr).Port
 	dir := serverDir(t)
 
-	p := problem(t, NewPostgres(PostgresOptions{Dir: dir, Port: port, Throwaway: true}).Start(testContext(t)), ErrPortTaken)
-	if !strings.Contains(p.Why, strconv.Itoa(port)) {
-		t.Errorf("%q does not name port %d", p.Why, port)
+	line := problemLine(t, NewPostgres(PostgresOptions{Dir: dir, Port: port, Throwaway: true}).Start(testContext(t)), ErrPortTaken)
+	if !strings.Contains(line, strconv.Itoa(port)) {
+		t.Errorf("%q does not name port %d", line, port)
 	}
 
 	// What was only remembered may move.
@@ -216,7 +216,7 @@ func TestPostgresPorts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	problem(t, moved.Start(testContext(t)), ErrPortTaken)
+	problemLine(t, moved.Start(testContext(t)), ErrPortTaken)
 	if err := squatter.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -240,9 +240,9 @@ func TestPostgresHalfMadeClusterIsMadeAgain(t *testing.T) {
 func TestPostgresSaysWhyItDoesNotStart(t *testing.T) {
 	t.Parallel()
 	p := NewPostgres(PostgresOptions{Dir: serverDir(t), Throwaway: true, Settings: map[string]string{"shared_buffers": "many"}})
-	got := problem(t, p.Start(testContext(t)), ErrStart)
-	if !strings.Contains(got.Why, "shared_buffers") || strings.Contains(got.Error(), "\n") {
-		t.Errorf("the line is %q", got.Error())
+	got := problemLine(t, p.Start(testContext(t)), ErrStart)
+	if !strings.Contains(got, "shared_buffers") {
+		t.Errorf("the line is %q", got)
 	}
 }
 
@@ -329,8 +329,8 @@ func TestFindPostgres(t *testing.T) {
 	} {
 		got, err := choosePostgres(c.dirs, c.major)
 		if c.kind != nil {
-			if p := problem(t, err, c.kind); !strings.Contains(p.Error(), c.says) || strings.Contains(p.Error(), "\n") {
-				t.Errorf("%s: %q", c.name, p.Error())
+			if line := problemLine(t, err, c.kind); !strings.Contains(line, c.says) {
+				t.Errorf("%s: %q", c.name, line)
 			}
 			continue
 		}

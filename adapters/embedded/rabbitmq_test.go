@@ -188,9 +188,9 @@ func TestRabbitMQLeftBehindIsEndedFirst(t *testing.T) {
 			t.Errorf("%d of the left-over broker is still there (%v)", pid, err)
 		}
 	}
-	p := problem(t, NewRabbitMQ(RabbitMQOptions{Dir: dir}).Start(testContext(t)), ErrInUse)
-	if !strings.Contains(p.Why, fmt.Sprint(os.Getpid())) {
-		t.Errorf("%q does not name the owner", p.Why)
+	line := problemLine(t, NewRabbitMQ(RabbitMQOptions{Dir: dir}).Start(testContext(t)), ErrInUse)
+	if !strings.Contains(line, fmt.Sprint(os.Getpid())) {
+		t.Errorf("%q does not name the owner", line)
 	}
 	if !greets(testContext(t), r.host("amqp")) {
 		t.Error("the first broker was harmed")
@@ -198,9 +198,9 @@ func TestRabbitMQLeftBehindIsEndedFirst(t *testing.T) {
 }
 
 func TestFindRabbitMQ(t *testing.T) {
-	p := problem(t, func() error { _, err := chooseRabbitMQ([]string{t.TempDir()}); return err }(), ErrBinaryMissing)
-	if !strings.Contains(p.Error(), "apt-get install") || !strings.Contains(p.Error(), "STRATA_AMQP_URL") || strings.Contains(p.Error(), "\n") {
-		t.Errorf("the line is %q", p.Error())
+	line := problemLine(t, func() error { _, err := chooseRabbitMQ([]string{t.TempDir()}); return err }(), ErrBinaryMissing)
+	if !strings.Contains(line, "apt-get install") || !strings.Contains(line, "STRATA_AMQP_URL") {
+		t.Errorf("the line is %q", line)
 	}
 	dir := t.TempDir()
 	for _, name := range []string{"rabbitmq-server", "rabbitmqctl"} {
@@ -216,9 +216,9 @@ func TestFindRabbitMQ(t *testing.T) {
 func TestRabbitMQSaysWhyItDoesNotStart(t *testing.T) {
 	t.Parallel()
 	r := NewRabbitMQ(RabbitMQOptions{Dir: serverDir(t), Settings: map[string]string{"no.such.setting": "1"}})
-	got := problem(t, r.Start(testContext(t)), ErrStart)
-	if !strings.Contains(got.Error(), r.Dir()) || strings.Contains(got.Error(), "\n") {
-		t.Errorf("the line is %q", got.Error())
+	got := problemLine(t, r.Start(testContext(t)), ErrStart)
+	if !strings.Contains(got, r.Dir()) {
+		t.Errorf("the line is %q", got)
 	}
 	if pids, err := r.members(); err != nil || len(pids) != 0 {
 		t.Errorf("left %v, %v", pids, err)

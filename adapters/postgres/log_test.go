@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"log/slog"
 	"testing"
 
 	"strata.dev/strata/adapters/postgres"
@@ -31,3 +32,6 @@ func TestConformanceOfSmallGroups(t *testing.T) {
 		return open(t, testenv.Log(t).App, postgres.Options{Writers: 2, MaxGroup: 3, ReadPoolSize: 4})
 	})
 }
+
+// quiet is for tests that break connections by the hundred.
+var quiet = slog.New(slog.DiscardHandler)

@@ -12,7 +12,7 @@ import (
 func TestMain(m *testing.M) {
 	code := testenv.Main(m)
 	if code == 0 {
-		if err := goleak.Find(); err != nil {
+		if err := goleak.Find(testenv.LeakOptions()...); err != nil {
 			println(err.Error())
 			code = 1
 		}

@@ -215,16 +215,16 @@ func (r *importRun) all(ctx context.Context, doc *stratml.Document) error {
 		r.strategy = result
 	}
 	// One error ends the rest; what is under way then finishes or fails as it may.
-	g, ctx := errgroup.WithContext(ctx)
+	g, working := errgroup.WithContext(ctx)
 	g.SetLimit(parallelIndicators)
 	for _, ind := range r.plan.indicators {
-		if ctx.Err() != nil {
+		if working.Err() != nil {
 			break
 		}
 		g.Go(func() error {
 			for _, c := range ind.chunks {
 				call := r.stepCall(doc, step(r.call.CommandID, "results", ind.number, c.from, c.to))
-				result, err := r.imports.indicators.importChunk(ctx, call, ind.id, c.commands)
+				result, err := r.imports.indicators.importChunk(working, call, ind.id, c.commands)
 				if err != nil {
 					return fmt.Errorf("indicator %d: %w", ind.number+1, err)
 				}
@@ -236,7 +236,10 @@ func (r *importRun) all(ctx context.Context, doc *stratml.Document) error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	return context.Cause(ctx)
+	if err := ctx.Err(); err != nil {
+		return eventlog.ErrUnavailable.Because(err)
+	}
+	return nil
 }
 
 // stepCall is the call of one append: no expected version (the aggregates are

@@ -73,10 +73,7 @@ func (s State) underReview(contentHash string) (Revision, error) {
 	return w, nil
 }
 
-func (s State) requestChanges(by fact.Actor, c RequestChanges) ([]Event, error) {
-	if by.Kind != fact.Person {
-		return nil, ErrMachine.Detailf("Only persons decide on revisions.")
-	}
+func (s State) requestChanges(c RequestChanges) ([]Event, error) {
 	var f check.Form
 	f.Hash("#/contentHash", c.ContentHash)
 	f.Name("#/comments", c.Comments)
@@ -95,9 +92,6 @@ func (s State) requestChanges(by fact.Actor, c RequestChanges) ([]Event, error) 
 }
 
 func (s State) approve(by fact.Actor, c ApproveStrategy) ([]Event, error) {
-	if by.Kind != fact.Person {
-		return nil, ErrMachine.Detailf("Only persons approve.")
-	}
 	var f check.Form
 	f.Hash("#/contentHash", c.ContentHash)
 	f.Prose("#/comment", c.Comment)
@@ -140,9 +134,6 @@ func (s State) approve(by fact.Actor, c ApproveStrategy) ([]Event, error) {
 }
 
 func (s State) activate(by fact.Actor, c ActivateStrategy) ([]Event, error) {
-	if by.Kind != fact.Person {
-		return nil, ErrMachine.Detailf("Only persons activate.")
-	}
 	if c.EffectiveFrom == "" {
 		c.EffectiveFrom = calendar.Of(by.At)
 	}

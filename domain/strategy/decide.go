@@ -1,6 +1,8 @@
 package strategy
 
 import (
+	"strings"
+
 	"strata.dev/strata/domain/authz"
 	"strata.dev/strata/domain/fact"
 	"strata.dev/strata/domain/internal/check"
@@ -19,6 +21,9 @@ func Decide(s State, by fact.Actor, c Command) ([]Event, error) {
 	kind, ok := kindOf(c)
 	if !ok {
 		return nil, refusal.Invalid.Detailf("A strategy takes no command %T.", c)
+	}
+	if by.Kind != fact.Person && judges(c) {
+		return nil, ErrMachine.Detailf("Only persons decide on revisions: somebody must sign in to %s.", strings.ReplaceAll(kind, "-", " "))
 	}
 	if err := authz.Check(by, kind); err != nil {
 		return nil, err
@@ -49,7 +54,7 @@ func Decide(s State, by fact.Actor, c Command) ([]Event, error) {
 	case SubmitStrategy:
 		return s.submit(by, c)
 	case RequestChanges:
-		return s.requestChanges(by, c)
+		return s.requestChanges(c)
 	case ApproveStrategy:
 		return s.approve(by, c)
 	case ActivateStrategy:
@@ -60,6 +65,15 @@ func Decide(s State, by fact.Actor, c Command) ([]Event, error) {
 		return s.withdrawRevision(c)
 	}
 	return nil, refusal.Invalid.Detailf("A strategy takes no command %T.", c)
+}
+
+// judges says whether a command decides on a submitted revision (S12).
+func judges(c Command) bool {
+	switch c.(type) {
+	case RequestChanges, ApproveStrategy, ActivateStrategy:
+		return true
+	}
+	return false
 }
 
 // kindOf is the name of a command in the table of roles.

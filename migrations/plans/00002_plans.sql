@@ -208,8 +208,8 @@ ALTER TABLE parked ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 CREATE POLICY projector ON parked TO strata_plans_projector USING (true) WITH CHECK (true);
 CREATE POLICY reader ON parked FOR SELECT TO strata_plans_reader
 	USING (organization_id = nullif(current_setting('strata.organization_id', true), '')::uuid);
-GRANT EXECUTE ON FUNCTION create_generation(text), index_generation(text, integer), drop_generation(text, integer) TO strata_plans_projector;
+GRANT EXECUTE ON FUNCTION create_generation(text), finish_generation(text, integer), drop_generation(text, integer) TO strata_plans_projector;
 
 SELECT create_generation('plans');
-SELECT index_generation('plans', 1);
+SELECT finish_generation('plans', 1);
 UPDATE generations SET state = 'live' WHERE projection = 'plans';

@@ -33,6 +33,10 @@ type exchange struct {
 	prefer    preferences
 	minimum   int64  // Strata-Min-Position
 	noneMatch string // If-None-Match
+	html      bool   // the caller reads HTML
+
+	result   *command.Result // of a command that succeeded
+	location string          // of what it created
 }
 
 type exchangeKey struct{}

@@ -40,6 +40,9 @@ func (s *server) gate(op *operation) echo.MiddlewareFunc {
 		return func(c echo.Context) error {
 			x := exchangeOf(c)
 			x.operation = op
+			if op.method == http.MethodGet && !op.public {
+				c.Response().Header()["Cache-Control"] = revalidate
+			}
 			if err := s.admit(c, x); err != nil {
 				return err
 			}
@@ -58,6 +61,9 @@ func (s *server) gate(op *operation) echo.MiddlewareFunc {
 		}
 	}
 }
+
+// revalidate: kept by the caller only, and asked for again by its ETag.
+var revalidate = []string{"private, no-cache"}
 
 func timeOf(op *operation) time.Duration {
 	switch {
@@ -132,6 +138,7 @@ func (s *server) check(c echo.Context, x *exchange) (err error) {
 			return err
 		}
 	}
+	x.html = strings.Contains(r.Header.Get("Accept"), "text/html")
 	settle(r.Header)
 	if op.accepts == "" {
 		return nil
@@ -140,7 +147,8 @@ func (s *server) check(c echo.Context, x *exchange) (err error) {
 		return err
 	}
 	if op.accepts == mediaXML {
-		r.Body, err = limited(c.Response(), r, maxXML)
+		body, err := limited(c.Response(), r, maxXML)
+		r.Body = upload{body, http.NewResponseController(c.Response())}
 		return err
 	}
 	if x.body, err = readJSON(c.Response(), r); err != nil {
@@ -281,10 +289,10 @@ func explain(f *fault.Fault, err error, at string) *fault.Fault {
 	if !ok {
 		return f.Because(err)
 	}
-	return objections(f, invalid, at)
+	return objections(f, invalid, at, message.NewPrinter(language.English))
 }
 
-func objections(f *fault.Fault, e *jsonschema.ValidationError, at string) *fault.Fault {
+func objections(f *fault.Fault, e *jsonschema.ValidationError, at string, english *message.Printer) *fault.Fault {
 	if len(f.Fields) >= maxObjections {
 		return f
 	}
@@ -300,10 +308,7 @@ func objections(f *fault.Fault, e *jsonschema.ValidationError, at string) *fault
 		return f.At(where, keyword, e.ErrorKind.LocalizedString(english))
 	}
 	for _, cause := range e.Causes {
-		f = objections(f, cause, at)
+		f = objections(f, cause, at, english)
 	}
 	return f
 }
-
-// english prints a schema's objections; it only formats, so sharing it is safe.
-var english = message.NewPrinter(language.English)

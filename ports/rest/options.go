@@ -11,6 +11,7 @@ import (
 	"strata.dev/strata/app/cloudevents"
 	"strata.dev/strata/app/command"
 	"strata.dev/strata/app/query"
+	"strata.dev/strata/app/stratml"
 )
 
 // Authenticator says who a bearer token belongs to. A token that is not
@@ -43,6 +44,7 @@ type Options struct {
 	Commands *command.Commands
 	Plans    query.Plans
 	Audit    query.Audit
+	Parser   stratml.Parser
 	Tokens   Authenticator
 	Events   *cloudevents.Encoder
 	Log      *slog.Logger
@@ -57,8 +59,8 @@ type Options struct {
 }
 
 func (o Options) withDefaults() (Options, error) {
-	if o.Commands == nil || o.Plans == nil || o.Audit == nil || o.Tokens == nil || o.Events == nil || o.Log == nil {
-		return o, errors.New("rest: Commands, Plans, Audit, Tokens, Events and Log are required")
+	if o.Commands == nil || o.Plans == nil || o.Audit == nil || o.Parser == nil || o.Tokens == nil || o.Events == nil || o.Log == nil {
+		return o, errors.New("rest: Commands, Plans, Audit, Parser, Tokens, Events and Log are required")
 	}
 	if o.Draining == nil {
 		o.Draining = func() bool { return false }

@@ -19,6 +19,8 @@ type server struct {
 	limiter  *limiter
 	metrics  *metrics
 	problems map[string]problemPage
+	imports  chan struct{} // a place per import at work
+	health   health
 }
 
 var _ gen.StrictServerInterface = (*server)(nil)
@@ -30,7 +32,7 @@ func New(o Options) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &server{options: o}
+	s := &server{options: o, imports: make(chan struct{}, simultaneousImports)}
 	if s.contract, err = compileContract(); err != nil {
 		return nil, fmt.Errorf("rest: %w", err)
 	}
@@ -53,7 +55,7 @@ func New(o Options) (http.Handler, error) {
 	for id, op := range s.contract.operations {
 		gates[id] = []echo.MiddlewareFunc{s.gate(op)}
 	}
-	gen.RegisterHandlersWithOptions(withHead{e}, gen.NewStrictHandler(s, nil), gen.RegisterHandlersOptions{OperationMiddlewares: gates})
+	gen.RegisterHandlersWithOptions(withHead{e}, gen.NewStrictHandler(s, []gen.StrictMiddlewareFunc{minimal}), gen.RegisterHandlersOptions{OperationMiddlewares: gates})
 	return e, nil
 }
 

@@ -2,6 +2,7 @@ package testenv
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"testing"
@@ -86,8 +87,6 @@ func appendLine(path, line string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := f.WriteString(line + "\n"); err != nil {
-		return fmt.Errorf("%w (and close: %v)", err, f.Close())
-	}
-	return f.Close()
+	_, err = f.WriteString(line + "\n")
+	return errors.Join(err, f.Close())
 }

@@ -17,8 +17,9 @@ type Model[D any] interface {
 	// the event's stream.
 	Decode(e eventlog.Event) (D, error)
 
-	// Writer makes a writer for one run. empty promises that the tables are
-	// empty: rows that the writer does not hold do not exist.
+	// Writer makes a writer for one run. empty promises that the tables are empty
+	// (rows that the writer does not hold do not exist) and without row-level
+	// security (COPY works).
 	Writer(empty bool) Writer[D]
 
 	// Content lists the tables for the digest.

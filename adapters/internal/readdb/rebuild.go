@@ -60,7 +60,7 @@ func (p *Projection[D]) Rebuild(ctx context.Context, log eventlog.Reader, progre
 	if err != nil {
 		return err
 	}
-	if err := r.index(ctx); err != nil {
+	if err := r.finish(ctx); err != nil {
 		return err
 	}
 	if err := r.catchUpAndSwitch(ctx); err != nil {
@@ -218,13 +218,13 @@ func (r *rebuild[D]) repark(ctx context.Context, tx pgx.Tx, g generation) error 
 	return r.park(ctx, tx, g, r.parked)
 }
 
-// index adds the indexes that would have made the load slower.
-func (r *rebuild[D]) index(ctx context.Context) error {
+// finish adds the indexes that would have made the load slower, and lets readers in.
+func (r *rebuild[D]) finish(ctx context.Context) error {
 	r.tracker.begin("index", r.tracker.done)
-	if _, err := r.pool.Exec(ctx, `SELECT index_generation($1, $2)`, r.Name(), r.number); err != nil {
-		return fmt.Errorf("index: %w", err)
+	if _, err := r.pool.Exec(ctx, `SELECT finish_generation($1, $2)`, r.Name(), r.number); err != nil {
+		return fmt.Errorf("finish: %w", err)
 	}
-	return r.options.Step(ctx, "indexed")
+	return r.options.Step(ctx, "finished")
 }
 
 // catchUpAndSwitch applies what was recorded meanwhile until the copy may take

@@ -14,7 +14,7 @@ type Rows[K comparable, R any] struct {
 	rows     map[K]*R // nil value: known not to exist
 	dirty    map[K]struct{}
 	complete bool // rows holds all there are: what is not in it does not exist
-	empty    bool // the table is empty: rows may be copied into it
+	empty    bool // the table is empty, and being loaded: rows may be copied into it
 }
 
 // NewRows makes an empty cache of table. empty promises that the table is empty.

@@ -168,6 +168,11 @@ func (t Table[R]) Select() string {
 	return "SELECT " + strings.Join(t.Columns(), ", ") + " FROM " + t.name
 }
 
+// SelectAs is the columns of alias for Scan; what they come from is to follow.
+func (t Table[R]) SelectAs(alias string) string {
+	return "SELECT " + alias + "." + strings.Join(t.Columns(), ", "+alias+".") + " "
+}
+
 // Columns lists the names of the columns in their order.
 func (t Table[R]) Columns() []string { return t.Content().Columns }
 

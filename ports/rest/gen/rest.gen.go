@@ -38,27 +38,6 @@ func (e CloudEventSpecversion) Valid() bool {
 	}
 }
 
-// Defines values for HealthReportStatus.
-const (
-	Degraded    HealthReportStatus = "degraded"
-	Ok          HealthReportStatus = "ok"
-	Unavailable HealthReportStatus = "unavailable"
-)
-
-// Valid indicates whether the value is a known member of the HealthReportStatus enum.
-func (e HealthReportStatus) Valid() bool {
-	switch e {
-	case Degraded:
-		return true
-	case Ok:
-		return true
-	case Unavailable:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for ListStrategiesParamsState.
 const (
 	Active    ListStrategiesParamsState = "active"
@@ -311,15 +290,10 @@ type Health = string
 
 // HealthReport defines model for HealthReport.
 type HealthReport struct {
-	Checks *map[string]struct {
-		Detail *string `json:"detail,omitempty"`
-		Status string  `json:"status"`
-	} `json:"checks,omitempty"`
-	Status HealthReportStatus `json:"status"`
+	// Checks Each thing readiness looks at; the log says what is wrong with it.
+	Checks *map[string]string `json:"checks,omitempty"`
+	Status string             `json:"status"`
 }
-
-// HealthReportStatus defines model for HealthReport.Status.
-type HealthReportStatus string
 
 // HistoryPage defines model for HistoryPage.
 type HistoryPage = query.Page[query.Entry]
@@ -632,17 +606,33 @@ type Strategy = query.Strategy
 
 // StrategyImported defines model for StrategyImported.
 type StrategyImported struct {
-	// Counts What the document holds.
-	Counts stratml.Counts `json:"counts"`
+	// DeviationCounts Where the document differs from its schema, by code; complete.
+	DeviationCounts map[string]int `json:"deviationCounts"`
 
-	// DeviationCounts By code.
-	DeviationCounts *map[string]int `json:"deviationCounts,omitempty"`
-
-	// Deviations Where the document differs from its schema, in its order; long lists are cut, the counts are not.
+	// Deviations The first 1000 of them, in the order of the document.
 	Deviations []Deviation `json:"deviations"`
+
+	// Document How much of what the document holds.
+	Document stratml.Counts `json:"document"`
+
+	// ImportID A lower-case UUID.
+	ImportID ID `json:"importId"`
+
+	// Omitted What was not recorded as it stands, and why; the first 1000.
+	Omitted []Deviation `json:"omitted"`
 
 	// Position A place in the log.
 	Position Position `json:"position"`
+
+	// Recorded How much of what was recorded.
+	Recorded struct {
+		Goals        int `json:"goals"`
+		Indicators   int `json:"indicators"`
+		Measurements int `json:"measurements"`
+		Objectives   int `json:"objectives"`
+		Targets      int `json:"targets"`
+	} `json:"recorded"`
+	Revision int `json:"revision"`
 
 	// Sha256 Of the document's bytes.
 	Sha256 Hash `json:"sha256"`
@@ -1035,9 +1025,6 @@ type DraftStrategyParams struct {
 
 // ImportStrategyParams defines parameters for ImportStrategy.
 type ImportStrategyParams struct {
-	// Again Import the document although the organization has imported the same content before.
-	Again *bool `form:"again,omitempty" json:"again,omitempty"`
-
 	// DocumentType The type to assume where a Part 2 document does not say its own.
 	DocumentType *ImportStrategyParamsDocumentType `form:"documentType,omitempty" json:"documentType,omitempty"`
 
@@ -2893,13 +2880,6 @@ func (w *ServerInterfaceWrapper) ImportStrategy(ctx echo.Context) error {
 
 	// Parameter object where we will unmarshal all parameters from the context
 	var params ImportStrategyParams
-	// ------------- Optional query parameter "again" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "again", ctx.QueryParams(), &params.Again, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter again: %s", err))
-	}
-
 	// ------------- Optional query parameter "documentType" -------------
 
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "documentType", ctx.QueryParams(), &params.DocumentType, runtime.BindQueryParameterOptions{Type: "string", Format: ""})

@@ -1,0 +1,106 @@
+# Strata. `make` alone prints what there is.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+# A checkout that belongs to another user (CI, a container's bind mount) is ours
+# to read all the same; without this git, and go build with it, refuse.
+export GIT_CONFIG_COUNT := 1
+export GIT_CONFIG_KEY_0 := safe.directory
+export GIT_CONFIG_VALUE_0 := $(CURDIR)
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS := -X main.buildVersion=$(VERSION)
+# Without a repository (a source archive) there is no revision to record.
+VCS := $(shell git rev-parse --git-dir >/dev/null 2>&1 && echo auto || echo false)
+# Each test process of ours keeps about one core busy, and PostgreSQL the other.
+PARALLEL := $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$(( n > 2 ? n - 1 : 2 )))
+TESTFLAGS ?=
+TESTS ?= ./...
+
+.PHONY: help
+help: ## print this
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: build ## build, install what is missing, start private servers and Strata with a demo (Ctrl-C stops all)
+	@exec bin/strata dev $(ARGS)
+
+.PHONY: build
+build: ## build bin/strata
+	@mkdir -p bin
+	go build -trimpath -buildvcs=$(VCS) -ldflags '$(LDFLAGS)' -o bin/strata ./cmd/strata
+
+.PHONY: test
+test: ## run all tests on private servers, with the race detector (TESTS=./app/... TESTFLAGS=-run=X)
+	@mkdir -p bin
+	@go build -buildvcs=false -o bin/testenv ./tests/testenv/run
+	@exec bin/testenv -- go test -race -shuffle=on -timeout 15m -p $(PARALLEL) $(TESTFLAGS) $(TESTS)
+
+.PHONY: check
+check: compile lint generated ## build, vet, lint (import rules included), and see that generated code is up to date
+
+.PHONY: compile
+compile:
+	go build -buildvcs=$(VCS) ./...
+	go vet ./...
+
+.PHONY: lint
+lint: bin/golangci-lint
+	@unformatted=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go')); \
+	if [ -n "$$unformatted" ]; then printf 'not formatted, run make format:\n%s\n' "$$unformatted" >&2; exit 1; fi
+	bin/golangci-lint run ./...
+
+.PHONY: format
+format: bin/golangci-lint ## format all Go files
+	bin/golangci-lint fmt ./...
+
+# What is generated is compared with what it was, not with git: it may be new.
+GENERATED = find . \( -name .git -o -name .strata -o -name node_modules \) -prune -o -type f \
+	\( -name '*.go' -o -path './docs/*' -o -path './api/*' \) -print0 | sort -z | xargs -0 sha256sum
+
+.PHONY: generated
+generated:
+	@before=$$($(GENERATED)); go generate ./...; after=$$($(GENERATED)); \
+	if [ "$$before" != "$$after" ]; then \
+		echo 'generated code was not up to date; it is now, look at it and commit it:' >&2; \
+		{ diff <(echo "$$before") <(echo "$$after") || true; } | awk '/^>/ {print "  " $$3}' >&2; \
+		exit 1; \
+	fi
+
+.PHONY: generate
+generate: ## write generated code anew
+	go generate ./...
+
+.PHONY: bench
+bench: ## measure against the rivals, everything in one run (ARGS=-help)
+	@mkdir -p bin
+	go build -buildvcs=false -o bin/bench ./tests/bench
+	@exec bin/bench $(ARGS)
+
+COMPOSE ?= docker compose
+# The compose file's servers; its development passwords are in compose's own defaults.
+COMPOSE_ENV = \
+	STRATA_TEST_PG_URL="postgres://postgres:$${STRATA_COMPOSE_PASSWORD:-strata-dev}@127.0.0.1:$${STRATA_COMPOSE_PG_PORT:-15432}/postgres?sslmode=disable" \
+	STRATA_TEST_AMQP_URL="amqp://strata:$${STRATA_COMPOSE_PASSWORD:-strata-dev}@127.0.0.1:$${STRATA_COMPOSE_AMQP_PORT:-15672}/strata" \
+	STRATA_TEST_AMQP_ADMIN="http://strata:$${STRATA_COMPOSE_PASSWORD:-strata-dev}@127.0.0.1:$${STRATA_COMPOSE_MANAGEMENT_PORT:-25672}" \
+	STRATA_TEST_ROLE_PASSWORD="$${STRATA_COMPOSE_PASSWORD:-strata-dev}"
+
+.PHONY: test-compose
+test-compose: ## run the tests against the servers of docker-compose.yml
+	@docker info >/dev/null 2>&1 || { echo 'test-compose: no Docker engine answers (docker info); start one, or use make test, which needs none' >&2; exit 1; }
+	@trap '$(COMPOSE) down --volumes' EXIT; \
+	$(COMPOSE) up -d --build --wait; \
+	$(COMPOSE_ENV) go run -buildvcs=false ./tests/testenv/run -- go test -race -shuffle=on -timeout 15m -p $(PARALLEL) $(TESTFLAGS) $(TESTS)
+
+# Built once, kept as long as the versions in tools/ are: it takes two minutes.
+bin/golangci-lint: tools/go.mod tools/go.sum
+	@mkdir -p bin
+	@echo 'building golangci-lint (once; a few minutes)'
+	go build -C tools -buildvcs=false -o $(CURDIR)/bin/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+.PHONY: clean
+clean: ## remove what was built (the data of make run stay in .strata)
+	rm -rf bin tests/bench/out

@@ -1,0 +1,38 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+)
+
+// banner says where everything is, and gives tokens and lines to paste.
+func banner(out io.Writer, cfg config, d demo, took time.Duration) error {
+	var b strings.Builder
+	line := strings.Repeat("─", 100)
+	base := "http://" + cfg.HTTPAddr
+	fmt.Fprintf(&b, "\n%s\n  Strata is up after %s.   DEVELOPMENT: tokens come from a key on this machine. Do not use in production.\n%s\n",
+		line, took.Round(100*time.Millisecond), line)
+	for _, a := range [][2]string{
+		{"API", base + "/v1      contract: " + base + "/openapi.json"},
+		{"Health", base + "/readyz  details: " + base + "/healthz"},
+		{"Metrics", "http://" + cfg.AdminAddr + "/metrics"},
+		{"Event log", cfg.LogAdminURL},
+		{"RabbitMQ", cfg.AMQPURL + "   exchange strata.events, queue " + demoQueue},
+		{"Log file", cfg.DataDir + "/strata.log"},
+	} {
+		fmt.Fprintf(&b, "  %-10s %s\n", a[0], a[1])
+	}
+	if d.strategy != "" {
+		fmt.Fprintf(&b, "\n  Demo organization %s, strategy %s\n  Tokens (valid for one hour; more: STRATA_ENV=development bin/strata token issue --org %s --subject NAME):\n\n", d.organization, d.strategy, d.organization)
+		for _, m := range demoMembers {
+			fmt.Fprintf(&b, "  export %s=%s   # %s\n", strings.ToUpper(m.subject), d.tokens[m.subject], m.role)
+		}
+		fmt.Fprintf(&b, "\n  Try:\n  curl -s -H \"Authorization: Bearer $VERA\" %s/v1/strategies/%s/scorecard\n", base, d.strategy)
+		fmt.Fprintf(&b, "  curl -s -H \"Authorization: Bearer $ARLO\" '%s/v1/events?after=0&limit=5'\n", base)
+	}
+	fmt.Fprintf(&b, "\n  Ctrl-C stops everything and keeps the data.\n%s\n", line)
+	_, err := io.WriteString(out, b.String())
+	return err
+}

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"strata.dev/strata/adapters/postgres/consumer"
+	"strata.dev/strata/ports/rest"
+)
+
+// relay looks after the consumer group that announces events.
+func (c *cli) relay() *cobra.Command {
+	cmd := &cobra.Command{Use: "relay", Short: "Look after what is announced to RabbitMQ", Args: noArgs}
+	list := &cobra.Command{
+		Use: "list", Short: "List the streams that the relay has parked", Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, log, err := c.load(cmd.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			if err := cfg.need("STRATA_LOG_URL"); err != nil {
+				return err
+			}
+			groups, err := consumer.New(cfg.LogURL, nil, consumer.Options{Logger: log})
+			if err != nil {
+				return err
+			}
+			parked, err := groups.Parked(cmd.Context())
+			if err != nil {
+				return explain("the event log", cfg.LogURL, err)
+			}
+			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 4, 2, ' ', 0)
+			fmt.Fprintln(w, "GROUP\tSTREAM\tPOSITION\tPARKED AT\tATTEMPTS\tREASON")
+			for _, p := range parked {
+				fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%d\t%s\n", p.Group, p.StreamID, p.Position, p.ParkedAt.UTC().Format(time.RFC3339), p.Attempts, p.Reason)
+			}
+			return w.Flush()
+		},
+	}
+	resume := &cobra.Command{
+		Use: "resume STREAM", Short: "Announce what a parked stream has kept back, in order (asks the service at STRATA_ADMIN_ADDR)",
+		Args: exactly(1, "the stream's id"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			cfg, _, err := c.load(cmd.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			return askResume(cmd.Context(), cfg.AdminAddr, args[0], cmd.OutOrStdout())
+		},
+	}
+	cmd.AddCommand(list, resume)
+	return cmd
+}
+
+// askResume asks the running service, because only the process that reads for
+// the group can put something between two of its batches.
+func askResume(ctx context.Context, admin, stream string, out io.Writer) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+admin+"/relay/streams/"+url.PathEscape(stream)+"/resume", nil)
+	if err != nil {
+		return err
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return fmt.Errorf("strata does not answer at %s (%w). Is it running, and is STRATA_ADMIN_ADDR right? %w", admin, rootCause(err), errUnreachable)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(res.Body, 4096))
+	if err != nil {
+		return fmt.Errorf("read the answer: %w", err)
+	}
+	if res.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s", body)
+	}
+	_, err = fmt.Fprintf(out, "%s\n", body)
+	return err
+}
+
+// adminHandler is the operators' port: metrics, profiles, and resuming the relay.
+func (s *service) adminHandler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/", rest.NewAdmin(s.registry))
+	mux.HandleFunc("POST /relay/streams/{stream}/resume", func(w http.ResponseWriter, r *http.Request) {
+		stream := r.PathValue("stream")
+		n, err := s.consumers.Resume(r.Context(), relayGroup, stream)
+		switch {
+		case errors.Is(err, consumer.ErrNotLeader):
+			http.Error(w, "another instance reads for the relay: ask its admin address", http.StatusConflict)
+		case errors.Is(err, consumer.ErrNotParked):
+			http.Error(w, stream+" is not parked", http.StatusNotFound)
+		case err != nil:
+			http.Error(w, stream+" stays parked: "+err.Error(), http.StatusBadGateway)
+		default:
+			w.Header().Set("Content-Type", "application/json")
+			// The stream flows again whether or not the caller reads this.
+			_ = json.NewEncoder(w).Encode(map[string]any{"stream": stream, "announced": n})
+		}
+	})
+	return mux
+}

@@ -1,0 +1,262 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"golang.org/x/sync/errgroup"
+
+	"strata.dev/strata/adapters/auditdb"
+	"strata.dev/strata/adapters/plansdb"
+	"strata.dev/strata/adapters/postgres"
+	"strata.dev/strata/adapters/postgres/consumer"
+	"strata.dev/strata/adapters/rabbitmq"
+	"strata.dev/strata/adapters/stratml"
+	"strata.dev/strata/app/cloudevents"
+	"strata.dev/strata/app/command"
+	"strata.dev/strata/ports/rest"
+)
+
+// relayGroup is the consumer group that announces events.
+const relayGroup = "relay"
+
+// demoQueue takes every event in development, where nobody else has bound a queue yet.
+const demoQueue = "strata.demo"
+
+// runService is one instance of Strata. It listens before anything else starts,
+// calls ready when requests are answered, and returns when ctx ends and all is
+// drained, or when a part fails for good.
+func runService(ctx context.Context, cfg config, log *slog.Logger, ready func(ctx context.Context) error) (err error) {
+	if err := cfg.need("STRATA_LOG_URL", "STRATA_PLANS_URL", "STRATA_PLANS_READ_URL", "STRATA_AUDIT_URL", "STRATA_AUDIT_READ_URL", "STRATA_AMQP_URL"); err != nil {
+		return err
+	}
+	public, err := listen(ctx, "STRATA_HTTP_ADDR", cfg.HTTPAddr)
+	if err != nil {
+		return err
+	}
+	defer public.Close()
+	admin, err := listen(ctx, "STRATA_ADMIN_ADDR", cfg.AdminAddr)
+	if err != nil {
+		return err
+	}
+	defer admin.Close()
+
+	start, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	if err := migrateAll(start, cfg, log); err != nil {
+		return err
+	}
+	if err := checkSchemas(start, cfg); err != nil {
+		return err
+	}
+	s := &service{cfg: cfg, log: log}
+	defer func() { s.close() }()
+	if err := s.open(start); err != nil {
+		return err
+	}
+	return s.run(ctx, public, admin, ready)
+}
+
+// listen opens a listener, or says in one line what to do.
+func listen(ctx context.Context, setting, addr string) (net.Listener, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen at %s (%w). Stop what uses it, or set %s to another address", addr, rootCause(err), setting)
+	}
+	return l, nil
+}
+
+// service holds one instance's parts: driven side, application, driving side.
+type service struct {
+	cfg      config
+	log      *slog.Logger
+	registry *prometheus.Registry
+
+	events    *postgres.Log
+	plans     *plansdb.Projection
+	audit     *auditdb.Projection
+	publisher *rabbitmq.Publisher
+	consumers *consumer.Consumers
+	handler   http.Handler
+
+	draining atomic.Bool
+	closers  []func() // in the order of opening
+}
+
+func (s *service) close() {
+	for i := len(s.closers) - 1; i >= 0; i-- {
+		s.closers[i]()
+	}
+}
+
+// open connects to everything. PostgreSQL has to be there; RabbitMQ may come later.
+func (s *service) open(ctx context.Context) error {
+	s.registry = prometheus.NewRegistry()
+	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	lane := newLaneMetrics(s.registry)
+
+	var err error
+	s.events, err = postgres.Open(ctx, s.cfg.LogURL, postgres.Options{
+		Logger: s.log, Queue: s.cfg.AppendQueue, OnGroup: lane.observe,
+		OnCommit: func(int64) { s.consumers.Wake() },
+	})
+	if err != nil {
+		return explain("the event log", s.cfg.LogURL, err)
+	}
+	s.closers = append(s.closers, s.events.Close)
+
+	s.plans, err = plansdb.OpenProjection(ctx, s.cfg.PlansURL, plansdb.Options{Log: s.log})
+	if err != nil {
+		return explain("the plans database", s.cfg.PlansURL, err)
+	}
+	s.closers = append(s.closers, s.plans.Close)
+	plans, err := plansdb.OpenReader(ctx, s.cfg.PlansReadURL, s.plans)
+	if err != nil {
+		return explain("the plans database", s.cfg.PlansReadURL, err)
+	}
+	s.closers = append(s.closers, plans.Close)
+	s.audit, err = auditdb.OpenProjection(ctx, s.cfg.AuditURL, auditdb.Options{Log: s.log})
+	if err != nil {
+		return explain("the audit database", s.cfg.AuditURL, err)
+	}
+	s.closers = append(s.closers, s.audit.Close)
+	audit, err := auditdb.OpenReader(ctx, s.cfg.AuditReadURL, s.audit)
+	if err != nil {
+		return explain("the audit database", s.cfg.AuditReadURL, err)
+	}
+	s.closers = append(s.closers, audit.Close)
+
+	encoder, err := cloudevents.New(cloudevents.Options{Instance: s.cfg.Instance})
+	if err != nil {
+		return usageError{fmt.Errorf("STRATA_INSTANCE: %w", err)}
+	}
+	options := rabbitmq.Options{Logger: s.log}
+	if s.cfg.DemoQueue {
+		options.CatchAll = demoQueue
+	}
+	s.publisher, err = rabbitmq.Open(s.cfg.AMQPURL, options)
+	if err != nil {
+		return usageError{fmt.Errorf("STRATA_AMQP_URL: %w", err)}
+	}
+	s.closers = append(s.closers, func() {
+		if err := s.publisher.Close(); err != nil {
+			s.log.Warn("close the connection to the broker", "err", err)
+		}
+	})
+	s.consumers, err = consumer.New(s.cfg.LogURL, []consumer.Group{
+		{Name: relayGroup, Relay: &consumer.Relay{
+			Publisher: s.publisher, Topic: rabbitmq.Exchange, Encode: rabbitmq.Messages{Encoder: encoder}.Message,
+		}},
+		{Name: s.plans.Name(), Handler: s.plans.Apply, Checkpoint: s.plans.Checkpoint},
+		{Name: s.audit.Name(), Handler: s.audit.Apply, Checkpoint: s.audit.Checkpoint},
+	}, consumer.Options{Logger: s.log, DrainTimeout: s.cfg.DrainTimeout})
+	if err != nil {
+		return fmt.Errorf("consumer groups: %w", err)
+	}
+	s.registry.MustRegister(&statusMetrics{s})
+
+	issuer, err := openIssuer(s.cfg)
+	if err != nil {
+		return err
+	}
+	tokens, err := issuer.Verifier()
+	if err != nil {
+		return fmt.Errorf("token verifier: %w", err)
+	}
+	s.handler, err = rest.New(rest.Options{
+		Commands: command.New(command.Options{Log: s.events, Basis: plans}),
+		Plans:    plans, Audit: audit, Tokens: tokens, Events: encoder, Log: s.log, Parser: stratml.Parser{},
+		Registry: s.registry, Rate: rest.Rate{Requests: s.cfg.RatePerMinute, Window: time.Minute},
+		Checks: s.checks(), Draining: s.draining.Load,
+	})
+	if err != nil {
+		return fmt.Errorf("http: %w", err)
+	}
+	return nil
+}
+
+// checks are what /readyz and /healthz tell. Only the log can stop commands.
+func (s *service) checks() []rest.Check {
+	return []rest.Check{
+		{Name: "log", Critical: true, Probe: func(ctx context.Context) error { _, err := s.events.Head(ctx); return err }},
+		{Name: "plans", Probe: func(ctx context.Context) error { _, err := s.plans.Checkpoint(ctx); return err }},
+		{Name: "audit", Probe: func(ctx context.Context) error { _, err := s.audit.Checkpoint(ctx); return err }},
+		{Name: "rabbitmq", Probe: func(context.Context) error {
+			if st := s.publisher.Status(); !st.Connected || st.Blocked {
+				return fmt.Errorf("since %s: %s", st.Since.UTC().Format(time.RFC3339), st.LastError)
+			}
+			return nil
+		}},
+		{Name: "groups", Probe: func(context.Context) error {
+			var errs []error
+			for _, g := range s.consumers.Status() {
+				if g.LastError != "" {
+					errs = append(errs, fmt.Errorf("%s has stood at position %d since %s: %s", g.Name, g.Position, g.Since.UTC().Format(time.RFC3339), g.LastError))
+				}
+				if g.Parked > 0 {
+					errs = append(errs, fmt.Errorf("%s has parked %d streams: see `strata %s list`", g.Name, g.Parked, g.Name))
+				}
+			}
+			return errors.Join(errs...)
+		}},
+	}
+}
+
+// run serves until ctx ends, then drains: no new requests, those under way
+// finish, then the groups finish their batches.
+func (s *service) run(ctx context.Context, public, admin net.Listener, ready func(context.Context) error) error {
+	// Requests and groups outlive ctx by the drain.
+	inner, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	servers := []*http.Server{rest.NewServer(inner, s.cfg.HTTPAddr, s.handler, s.log), rest.NewServer(inner, s.cfg.AdminAddr, s.adminHandler(), s.log)}
+	groups, stopGroups := context.WithCancel(inner)
+	defer stopGroups()
+
+	parts, failed := errgroup.WithContext(inner)
+	for i, l := range []net.Listener{public, admin} {
+		parts.Go(func() error {
+			if err := servers[i].Serve(l); !errors.Is(err, http.ErrServerClosed) {
+				return fmt.Errorf("http at %s: %w", l.Addr(), err)
+			}
+			return nil
+		})
+	}
+	parts.Go(func() error {
+		if err := s.consumers.Run(groups); err != nil {
+			return fmt.Errorf("consumer groups: %w", err)
+		}
+		return nil
+	})
+	s.log.Info("serving", "http", public.Addr().String(), "admin", admin.Addr().String(), "version", buildVersion)
+	parts.Go(func() error {
+		err := ready(ctx)
+		if err == nil {
+			select {
+			case <-ctx.Done():
+			case <-failed.Done():
+			}
+		}
+		s.draining.Store(true)
+		s.log.Info("draining")
+		grace, cancel := context.WithTimeout(inner, s.cfg.DrainTimeout)
+		defer cancel()
+		for _, server := range servers {
+			if serr := server.Shutdown(grace); serr != nil {
+				s.log.Warn("requests cut off at the end of the drain", "err", serr)
+			}
+		}
+		stopGroups()
+		return err
+	})
+	err := parts.Wait()
+	s.log.Info("stopped")
+	return err
+}

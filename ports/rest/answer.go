@@ -1,0 +1,115 @@
+package rest
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"strconv"
+
+	"github.com/google/uuid"
+	"github.com/labstack/echo/v4"
+
+	"strata.dev/strata/app/command"
+	"strata.dev/strata/ports/rest/gen"
+)
+
+// recorded notes a command's result for what all commands answer alike.
+func (x *exchange) recorded(r command.Result, location string) command.Result {
+	x.result, x.location = &r, location
+	return r
+}
+
+// minimal replaces a command's answer by its headers where the caller prefers
+// that (RFC 7240).
+func minimal(next gen.StrictHandlerFunc, _ string) gen.StrictHandlerFunc {
+	return func(c echo.Context, request any) (any, error) {
+		response, err := next(c, request)
+		x := exchangeOf(c)
+		if err != nil || x.result == nil {
+			return response, err
+		}
+		c.Response().Header().Set("Cache-Control", "no-store")
+		if !x.prefer.minimal {
+			return response, nil
+		}
+		done := gen.DoneResponse{Headers: gen.DoneResponseHeaders{
+			ETag: etag(x.result.Version, ""), StrataPosition: decimal(x.result.Position),
+			IdempotentReplayed: replayed(*x.result), PreferenceApplied: "return=minimal",
+		}}
+		if x.location != "" {
+			done.Headers.Location = &x.location
+		}
+		return done, nil
+	}
+}
+
+func decimal(n int64) string { return strconv.FormatInt(n, 10) }
+
+func replayed(r command.Result) *string {
+	if !r.Replayed {
+		return nil
+	}
+	return optional("true")
+}
+
+func ids(list []uuid.UUID) []string {
+	out := make([]string, len(list))
+	for i, id := range list {
+		out[i] = id.String()
+	}
+	return out
+}
+
+// optional is how generated types hold text that may be missing.
+func optional(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+// value is the text behind an optional one, "" for none.
+func value[T any](p *T) T {
+	if p == nil {
+		var none T
+		return none
+	}
+	return *p
+}
+
+// digest tells representations apart that share a version: a tree changes with
+// the health of its indicators, which are streams of their own.
+func digest(v any) (string, error) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return "", fmt.Errorf("digest of %T: %w", v, err)
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:8]), nil
+}
+
+// nextLink points to the next page of the same question.
+func nextLink(path string, question url.Values, name, next string) *string {
+	if next == "" {
+		return nil
+	}
+	question.Set(name, next)
+	return optional("<" + path + "?" + question.Encode() + `>; rel="next"`)
+}
+
+// question rebuilds the parameters that a page's link repeats.
+func question(pairs ...string) url.Values {
+	v := url.Values{}
+	for i := 0; i < len(pairs); i += 2 {
+		if pairs[i+1] != "" && pairs[i+1] != "0" {
+			v.Set(pairs[i], pairs[i+1])
+		}
+	}
+	return v
+}
+
+func limitOf(limit *int32, pairs ...string) url.Values {
+	return question(append(pairs, "limit", strconv.Itoa(int(value(limit))))...)
+}
