@@ -31,7 +31,7 @@ run: build ## build, install what is missing, start private servers and Strata w
 .PHONY: build
 build: ## build bin/strata
 	@mkdir -p bin
-	go build -trimpath -buildvcs=$(VCS) -ldflags '$(LDFLAGS)' -o bin/strata ./cmd/strata
+	CGO_ENABLED=0 go build -trimpath -buildvcs=$(VCS) -ldflags '$(LDFLAGS)' -o bin/strata ./cmd/strata
 
 .PHONY: test
 test: ## run all tests on private servers, with the race detector (TESTS=./app/... TESTFLAGS=-run=X)
@@ -80,20 +80,24 @@ bench: ## measure against the rivals, everything in one run (ARGS=-help)
 	go build -buildvcs=false -o bin/bench ./tests/bench
 	@exec bin/bench $(ARGS)
 
-COMPOSE ?= docker compose
-# The compose file's servers; its development passwords are in compose's own defaults.
-COMPOSE_ENV = \
-	STRATA_TEST_PG_URL="postgres://postgres:$${STRATA_COMPOSE_PASSWORD:-strata-dev}@127.0.0.1:$${STRATA_COMPOSE_PG_PORT:-15432}/postgres?sslmode=disable" \
-	STRATA_TEST_AMQP_URL="amqp://strata:$${STRATA_COMPOSE_PASSWORD:-strata-dev}@127.0.0.1:$${STRATA_COMPOSE_AMQP_PORT:-15672}/strata" \
-	STRATA_TEST_AMQP_ADMIN="http://strata:$${STRATA_COMPOSE_PASSWORD:-strata-dev}@127.0.0.1:$${STRATA_COMPOSE_MANAGEMENT_PORT:-25672}" \
-	STRATA_TEST_ROLE_PASSWORD="$${STRATA_COMPOSE_PASSWORD:-strata-dev}"
+# A project of its own, on ports of its own: what `docker compose up` keeps is not touched.
+test-compose: export DEV_PASSWORD := strata-test
+test-compose: export DEV_HTTP_PORT := 28080
+test-compose: export DEV_ADMIN_PORT := 28081
+test-compose: export DEV_PG_PORT := 25432
+test-compose: export DEV_AMQP_PORT := 25672
+test-compose: export DEV_MANAGEMENT_PORT := 25673
+test-compose: export STRATA_TEST_PG_URL := postgres://postgres:strata-test@127.0.0.1:25432/postgres?sslmode=disable
+test-compose: export STRATA_TEST_AMQP_URL := amqp://strata:strata-test@127.0.0.1:25672/strata
+test-compose: export STRATA_TEST_AMQP_ADMIN := http://strata:strata-test@127.0.0.1:25673
+test-compose: export STRATA_TEST_ROLE_PASSWORD := strata-test
 
 .PHONY: test-compose
 test-compose: ## run the tests against the servers of docker-compose.yml
 	@docker info >/dev/null 2>&1 || { echo 'test-compose: no Docker engine answers (docker info); start one, or use make test, which needs none' >&2; exit 1; }
-	@trap '$(COMPOSE) down --volumes' EXIT; \
-	$(COMPOSE) up -d --build --wait; \
-	$(COMPOSE_ENV) go run -buildvcs=false ./tests/testenv/run -- go test -race -shuffle=on -timeout 15m -p $(PARALLEL) $(TESTFLAGS) $(TESTS)
+	@trap 'docker compose -p strata-test down --volumes' EXIT; \
+	docker compose -p strata-test up -d --build --wait; \
+	go run -buildvcs=false ./tests/testenv/run -- go test -race -shuffle=on -timeout 15m -p $(PARALLEL) $(TESTFLAGS) $(TESTS)
 
 # Built once, kept as long as the versions in tools/ are: it takes two minutes.
 bin/golangci-lint: tools/go.mod tools/go.sum

@@ -12,18 +12,36 @@ import (
 
 const installFailed = "cannot install what is missing"
 
-// Install installs PostgreSQL and RabbitMQ with apt-get if they are missing, and
-// tells out what it does. It does nothing when both are there. It needs root and
-// apt-get; without them the error says what to install by hand.
+// Program is something else that Install sees to: if no program of the name is
+// in the PATH, the Debian packages are installed.
+type Program struct {
+	Name     string
+	Packages []string
+}
+
+// Install installs PostgreSQL and RabbitMQ, and the other programs named, with
+// apt-get if they are missing, and tells out what it does. It does nothing when
+// all are there. It needs root and apt-get; without them the error says what to
+// install by hand.
 //
 // The packages' own services are not started: what Strata uses are private
 // instances. (They are enabled as the distribution does it, so that a machine
 // with systemd starts them at its next boot.)
-func Install(ctx context.Context, out io.Writer) error {
+func Install(ctx context.Context, out io.Writer, others ...Program) error {
 	return installer{
-		missing: missingPackages, root: os.Geteuid() == 0, out: out,
+		missing: func() []string { return append(missingServers(), missingPrograms(others)...) }, root: os.Geteuid() == 0, out: out,
 		policy: "/usr/sbin/policy-rc.d",
 	}.run(ctx)
+}
+
+func missingPrograms(programs []Program) []string {
+	var names []string
+	for _, p := range programs {
+		if _, err := exec.LookPath(p.Name); err != nil {
+			names = append(names, p.Packages...)
+		}
+	}
+	return names
 }
 
 type installer struct {
@@ -33,7 +51,7 @@ type installer struct {
 	policy  string // Debian asks this program whether a package may start its service
 }
 
-func missingPackages() []string {
+func missingServers() []string {
 	var names []string
 	if _, err := findPostgres(0); err != nil {
 		names = append(names, "postgresql", "postgresql-client")

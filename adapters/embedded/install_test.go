@@ -3,6 +3,7 @@ package embedded
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -103,4 +104,14 @@ func TestInstallSaysHowToGoOn(t *testing.T) {
 		t.Setenv("PATH", t.TempDir())
 		check(t.Name(), installer{root: true}, ErrBinaryMissing, "there is no apt-get")
 	})
+}
+
+func TestMissingProgramsAreKnownByTheirNames(t *testing.T) {
+	got := missingPrograms([]Program{
+		{Name: "sh", Packages: []string{"dash"}},
+		{Name: "no-such-program", Packages: []string{"one", "two"}},
+	})
+	if !slices.Equal(got, []string{"one", "two"}) {
+		t.Errorf("missing are %v", got)
+	}
 }

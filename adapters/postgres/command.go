@@ -38,12 +38,11 @@ type querier interface {
 
 // FindCommand implements eventlog.CommandFinder.
 func (l *Log) FindCommand(ctx context.Context, id uuid.UUID) (eventlog.Receipt, []byte, bool, error) {
-	found, err := findIDs(ctx, l.reads, [][16]byte{id})
-	if err != nil {
-		return eventlog.Receipt{}, nil, false, readError("find command", err)
-	}
+	found, err := read(ctx, l, "find command", func() (map[uuid.UUID]record, error) {
+		return findIDs(ctx, l.reads, [][16]byte{id})
+	})
 	r, ok := found[id]
-	return r.receipt, r.hash, ok, nil
+	return r.receipt, r.hash, ok, err
 }
 
 func findCommands(ctx context.Context, q querier, requests []*request) (map[uuid.UUID]record, error) {
@@ -100,7 +99,9 @@ func (r *request) replay(found record) {
 func (l *Log) replay(known []*request) {
 	ctx, cancel := context.WithTimeout(context.Background(), l.opts.ReadTimeout)
 	defer cancel()
-	records, err := findCommands(ctx, l.reads, known)
+	records, err := read(ctx, l, "find commands", func() (map[uuid.UUID]record, error) {
+		return findCommands(ctx, l.reads, known)
+	})
 	for _, r := range known {
 		for _, one := range append([]*request{r}, r.twins...) {
 			if found, ok := records[r.cmd.ID]; ok {

@@ -2,12 +2,10 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -59,30 +57,40 @@ func openReads(ctx context.Context, url string, o Options) (*pgxpool.Pool, error
 
 // Read implements eventlog.Reader.
 func (l *Log) Read(ctx context.Context, after int64, limit int) ([]eventlog.Event, error) {
-	rows, _ := l.reads.Query(ctx, readSQL, after, max(limit, 0)) // CollectRows returns its error
-	events, err := pgx.CollectRows(rows, scanEvent)
-	if err != nil {
-		return nil, readError(fmt.Sprintf("read after %d", after), err)
-	}
-	return events, nil
+	return read(ctx, l, fmt.Sprintf("read after %d", after), func() ([]eventlog.Event, error) {
+		rows, _ := l.reads.Query(ctx, readSQL, after, max(limit, 0)) // CollectRows returns its error
+		return pgx.CollectRows(rows, scanEvent)
+	})
 }
 
 // ReadStream implements eventlog.StreamReader.
 func (l *Log) ReadStream(ctx context.Context, organization uuid.UUID, streamID string, after int64, limit int) ([]eventlog.Event, error) {
-	rows, _ := l.reads.Query(ctx, streamSQL, streamID, [16]byte(organization), after, max(limit, 0)) // CollectRows returns its error
-	events, err := pgx.CollectRows(rows, scanEvent)
-	if err != nil {
-		return nil, readError("read stream "+streamID, err)
-	}
-	return events, nil
+	return read(ctx, l, "read stream "+streamID, func() ([]eventlog.Event, error) {
+		rows, _ := l.reads.Query(ctx, streamSQL, streamID, [16]byte(organization), after, max(limit, 0)) // CollectRows returns its error
+		return pgx.CollectRows(rows, scanEvent)
+	})
 }
 
 // Head implements eventlog.Reader.
-func (l *Log) Head(ctx context.Context) (head int64, err error) {
-	if err := l.reads.QueryRow(ctx, headSQL).Scan(&head); err != nil {
-		return 0, readError("head", err)
+func (l *Log) Head(ctx context.Context) (int64, error) {
+	return read(ctx, l, "head", func() (head int64, err error) {
+		return head, l.reads.QueryRow(ctx, headSQL).Scan(&head)
+	})
+}
+
+// read asks again, over new connections, when the one it got turned out to be
+// broken: after a restart of the server a whole pool of them is.
+func read[T any](ctx context.Context, l *Log, what string, ask func() (T, error)) (T, error) {
+	answer, err := ask()
+	if err != nil && ctx.Err() == nil && outcome(err) == unknown {
+		l.reads.Reset()
+		answer, err = ask()
 	}
-	return head, nil
+	if err != nil {
+		var none T
+		return none, readError(what, err)
+	}
+	return answer, nil
 }
 
 func scanEvent(row pgx.CollectableRow) (e eventlog.Event, err error) {
@@ -97,8 +105,7 @@ func scanEvent(row pgx.CollectableRow) (e eventlog.Event, err error) {
 // readError says what a failed read means: the server's own ERROR about the
 // statement is our mistake, everything else is a log that cannot be reached.
 func readError(what string, err error) error {
-	var pgErr *pgconn.PgError
-	if errors.As(err, &pgErr) && pgErr.Severity == "ERROR" && !passes(pgErr) {
+	if outcome(err) == offended {
 		return fmt.Errorf("event log: %s: %w", what, err)
 	}
 	return unavailable(fmt.Errorf("%s: %w", what, err))

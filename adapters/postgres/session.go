@@ -15,6 +15,7 @@ const (
 	connectTimeout = 3 * time.Second
 	firstBackoff   = 20 * time.Millisecond
 	lastBackoff    = 500 * time.Millisecond
+	idleUnchecked  = 50 * time.Millisecond
 )
 
 // session is a lane's connection. Only its lane uses it.
@@ -24,6 +25,7 @@ type session struct {
 
 	conn      *pgx.Conn
 	name      string // application_name of conn: unique, so that its server process can be found
+	used      time.Time
 	backoff   time.Duration
 	notBefore time.Time
 }
@@ -72,11 +74,22 @@ func (s *session) open(ctx context.Context) error {
 	return nil
 }
 
+// alive looks whether the server has hung up, if there was time for it: what was
+// found out before sending leaves no doubt about what was sent.
+func (s *session) alive() bool {
+	if s.conn == nil || s.conn.IsClosed() {
+		return false
+	}
+	return time.Since(s.used) < idleUnchecked || s.conn.PgConn().CheckConn() == nil
+}
+
 // ensure reconnects if need be: one attempt, not before the backoff has passed.
 func (s *session) ensure() error {
-	if s.conn != nil && !s.conn.IsClosed() {
+	if s.alive() {
+		s.used = time.Now()
 		return nil
 	}
+	s.drop()
 	time.Sleep(time.Until(s.notBefore))
 	err := s.open(context.Background())
 	if err != nil {
@@ -89,7 +102,7 @@ func (s *session) ensure() error {
 	if s.backoff != 0 {
 		s.logger.Info("the event log's database can be reached again")
 	}
-	s.backoff, s.notBefore = 0, time.Time{}
+	s.backoff, s.notBefore, s.used = 0, time.Time{}, time.Now()
 	return nil
 }
 

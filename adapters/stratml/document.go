@@ -55,7 +55,7 @@ func (r *reader) document(opts stratml.Options) (*stratml.Document, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := r.enter(start.Name.Local, at); err != nil {
+	if err := r.enter(start.Name.Local, 1, at); err != nil {
 		return nil, err
 	}
 	if doc.Namespace == namespaceOld1 || doc.Namespace == namespaceOld2 {

@@ -53,17 +53,20 @@ func (r *reader) children(at stratml.Place, known []child) error {
 			}
 			return nil
 		case xml.StartElement:
-			if err := r.enter(t.Name.Local, place); err != nil {
+			i, n := r.index(known, t.Name), 0
+			if i >= 0 {
+				counts[i]++
+				n = counts[i]
+			}
+			if err := r.enter(t.Name.Local, n, place); err != nil {
 				return err
 			}
-			i := r.index(known, t.Name)
 			switch {
 			case i < 0:
-				err = r.unknown(place)
-			case counts[i] > 0 && !known[i].many:
+				err = r.discard(stratml.UnknownElement, place)
+			case n > 1 && !known[i].many:
 				err = r.discard(stratml.RepeatedElement, place)
 			default:
-				counts[i]++
 				if i < last {
 					r.deviate(stratml.ElementOrder, place, "", "")
 				}
@@ -90,11 +93,7 @@ func (r *reader) index(known []child, name xml.Name) int {
 	return -1
 }
 
-// unknown passes over an element nobody knows and keeps its text.
-func (r *reader) unknown(at stratml.Place) error {
-	return r.discard(stratml.UnknownElement, at)
-}
-
+// discard passes over an element and keeps its text in the deviation.
 func (r *reader) discard(code string, at stratml.Place) error {
 	text, err := r.flat(false)
 	if err != nil {
@@ -117,7 +116,7 @@ func (r *reader) flat(report bool) (string, error) {
 		case xml.CharData:
 			b.Write(t)
 		case xml.StartElement:
-			if err := r.enter(t.Name.Local, place); err != nil {
+			if err := r.enter(t.Name.Local, 0, place); err != nil {
 				return "", err
 			}
 			if report {

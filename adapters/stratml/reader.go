@@ -12,7 +12,7 @@ import (
 	"strata.dev/strata/app/stratml"
 )
 
-// textLimit is how much of a text a deviation keeps.
+// textLimit is how much of a text and of a path a deviation keeps, in bytes.
 const textLimit = 1_000
 
 // reader hands out tokens with their places and the path of open elements, and
@@ -22,16 +22,10 @@ type reader struct {
 	dec    *xml.Decoder
 	tokens int
 	ns     string // the document's namespace, once the root was seen
-	open   []frame
+	open   []string // steps of the path
 	dev    stratml.Deviations
 	ids    map[string]bool // identifiers seen, normalized
 	n      struct{ goals, objectives, indicators, results, stakeholders int }
-}
-
-// frame is an open element: its step of the path, and how many children of each name it had.
-type frame struct {
-	step string
-	seen map[string]int
 }
 
 func newReader(ctx context.Context, doc []byte) *reader {
@@ -92,7 +86,7 @@ func (r *reader) explain(err error, at stratml.Place) error {
 		return refuse(stratml.ReasonEncoding, at, "The file declares %s; save it as UTF-8.", charset)
 	}
 	_, column := r.dec.InputPos()
-	at.Column = column
+	at.Column = max(column, 1) // the decoder steps back over a line's end without its column
 	if syntax, ok := errors.AsType[*xml.SyntaxError](err); ok {
 		at.Line = syntax.Line
 		return refuse(stratml.ReasonIllFormed, at, "This is not well-formed XML: %s.", syntax.Msg)
@@ -114,36 +108,23 @@ func checkAttributes(t xml.StartElement, at stratml.Place) error {
 	return nil
 }
 
-// enter opens an element on the path; leave closes it.
-func (r *reader) enter(name string, at stratml.Place) error {
+// enter opens an element on the path; leave closes it. n is its number among
+// the children of that name; 0 = unknown, since what a hostile document makes
+// up is not counted.
+func (r *reader) enter(name string, n int, at stratml.Place) error {
 	if len(r.open) >= stratml.MaxDepth {
 		return tooLarge(stratml.ReasonTooDeep, at, stratml.MaxDepth)
 	}
-	step := name
-	if n := len(r.open); n > 0 {
-		f := &r.open[n-1]
-		if f.seen == nil {
-			f.seen = map[string]int{}
-		}
-		f.seen[name]++
-		if k := f.seen[name]; k > 1 || repeats[name] {
-			step = name + "[" + strconv.Itoa(k) + "]"
-		}
+	if n > 1 || (n == 1 && repeats[name]) {
+		name += "[" + strconv.Itoa(n) + "]"
 	}
-	r.open = append(r.open, frame{step: step})
+	r.open = append(r.open, name)
 	return nil
 }
 
 func (r *reader) leave() { r.open = r.open[:len(r.open)-1] }
 
-func (r *reader) path() string {
-	var b strings.Builder
-	for _, f := range r.open {
-		b.WriteByte('/')
-		b.WriteString(f.step)
-	}
-	return b.String()
-}
+func (r *reader) path() string { return clip("/" + strings.Join(r.open, "/")) }
 
 // deviate records a deviation at the open element, or at a part of it ("@Type", "text()").
 func (r *reader) deviate(code string, at stratml.Place, part, text string) {

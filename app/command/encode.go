@@ -2,6 +2,7 @@ package command
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"strata.dev/strata/app/eventcodec"
@@ -12,8 +13,7 @@ import (
 // about the fact.
 func (x *executor[S, C, E]) encode(call Call, d decision[E]) ([]eventlog.NewEvent, error) {
 	events := make([]eventlog.NewEvent, len(d.events))
-	var shared []byte // metadata of unsigned events of one actor is the same for all of a command
-	var sharedBy asking
+	var unsigned sharedMetadata
 	for i, e := range d.events {
 		typ, schema, data, err := eventcodec.Encode(e)
 		if err != nil {
@@ -23,35 +23,47 @@ func (x *executor[S, C, E]) encode(call Call, d decision[E]) ([]eventlog.NewEven
 		if err != nil {
 			return nil, fmt.Errorf("new event id: %w", err)
 		}
-		by := d.by[i]
 		var signature *eventlog.Signature
 		if x.sign != nil {
-			signature = x.sign(e, by.Actor)
+			signature = x.sign(e, d.by[i].Actor)
 		}
-		metadata := shared
-		if signature != nil || shared == nil || !sameActor(by, sharedBy) {
-			if metadata, err = metadataOf(call, by, d.at, signature).Encode(); err != nil {
-				return nil, fmt.Errorf("encode metadata: %w", err)
-			}
-			if signature == nil {
-				shared, sharedBy = metadata, by
-			}
+		metadata, err := unsigned.encode(call, d.by[i], d.at, signature)
+		if err != nil {
+			return nil, fmt.Errorf("encode metadata: %w", err)
 		}
 		events[i] = eventlog.NewEvent{ID: id, Type: typ, SchemaVersion: schema, Data: data, Metadata: metadata}
 	}
 	return events, nil
 }
 
-func sameActor(a, b asking) bool {
-	if a.onBehalfOf != b.onBehalfOf || a.ID != b.ID || a.Kind != b.Kind || !a.AuthAt.Equal(b.AuthAt) || len(a.Roles) != len(b.Roles) {
-		return false
+// sharedMetadata holds the encoded metadata of the actors of one command: all
+// events of one actor have the same, unless they are signed.
+type sharedMetadata []struct {
+	by      asking
+	encoded []byte
+}
+
+func (s *sharedMetadata) encode(call Call, by asking, at time.Time, signature *eventlog.Signature) ([]byte, error) {
+	if signature != nil {
+		return metadataOf(call, by, at, signature).Encode()
 	}
-	for i := range a.Roles {
-		if a.Roles[i] != b.Roles[i] {
-			return false
+	for _, known := range *s {
+		if sameActor(known.by, by) {
+			return known.encoded, nil
 		}
 	}
-	return true
+	encoded, err := metadataOf(call, by, at, nil).Encode()
+	if err == nil {
+		*s = append(*s, struct {
+			by      asking
+			encoded []byte
+		}{by, encoded})
+	}
+	return encoded, err
+}
+
+func sameActor(a, b asking) bool {
+	return a.onBehalfOf == b.onBehalfOf && a.ID == b.ID && a.Kind == b.Kind && a.AuthAt.Equal(b.AuthAt) && slices.Equal(a.Roles, b.Roles)
 }
 
 func metadataOf(call Call, by asking, at time.Time, signature *eventlog.Signature) eventlog.Metadata {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -417,4 +419,67 @@ func TestFingerprint(t *testing.T) {
 	if b, _ := json.Marshal(command.CommandID(uuid.Nil, "i", "s", "k")); string(b) != `"`+"83cd9efc-5388-5129-ad58-1e345ba119a0"+`"` {
 		t.Errorf("command ids changed: %s; keys used before would be forgotten", b)
 	}
+}
+
+// counted notes the outcome of each command.
+type counted struct {
+	mu  sync.Mutex
+	got []string
+}
+
+func (c *counted) Command(aggregate, outcome string, attempts int, took time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.got = append(c.got, fmt.Sprintf("%s %s %d %v", aggregate, outcome, attempts, took >= 0))
+}
+
+func TestMetricsHearOfEveryCommand(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	heard := &counted{}
+	commands := command.New(command.Options{Log: w.log, Basis: basis{w.log}, Metrics: heard})
+	id, c, goal := uuid.New(), w.as("author"), addGoal()
+	w.must(commands.Strategies.Execute(t.Context(), c, id, strategy.DraftStrategy{Frame: strategy.Frame{Name: "P"}}))
+	w.must(commands.Strategies.Execute(t.Context(), c, id, strategy.DraftStrategy{Frame: strategy.Frame{Name: "P"}}))
+	w.must(commands.Strategies.Execute(t.Context(), w.as("author"), id, goal))
+	if _, err := commands.Strategies.Execute(t.Context(), w.as("owner"), id, addGoal()); err == nil {
+		t.Error("an owner may not add goals")
+	}
+	want := []string{"strategy recorded 1 true", "strategy replayed 2 true", "strategy recorded 1 true", "strategy forbidden 2 true"}
+	if diff := cmp.Diff(want, heard.got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// The digest of a submission is of everything appended before it; when the read
+// database cannot show that yet, nothing is submitted, and it is not asked twice.
+func TestSubmissionWaitsForItsBasis(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id, _, _ := w.draft()
+	behind := fault.New(fault.Unavailable, "projection-behind", "later")
+	b := &slowBasis{err: behind}
+	commands := command.New(command.Options{Log: w.log, Basis: b})
+	_, err := commands.Strategies.Execute(t.Context(), w.as("author"), id, strategy.SubmitStrategy{})
+	refused(t, err, behind)
+	head, _ := w.log.Head(t.Context())
+	if diff := cmp.Diff([]int64{head}, b.asked); diff != "" {
+		t.Errorf("minimum positions asked for: %s", diff)
+	}
+	// Who may not submit does not make the service wait.
+	_, err = commands.Strategies.Execute(t.Context(), w.as("owner"), id, strategy.SubmitStrategy{})
+	refused(t, err, authz.ErrRole)
+	if len(b.asked) != 1 {
+		t.Errorf("asked %d times", len(b.asked))
+	}
+}
+
+type slowBasis struct {
+	err   error
+	asked []int64
+}
+
+func (b *slowBasis) IndicatorBasis(_ context.Context, _, _ uuid.UUID, minPosition int64) (string, []string, int64, error) {
+	b.asked = append(b.asked, minPosition)
+	return "", nil, 0, b.err
 }

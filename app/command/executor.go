@@ -101,7 +101,7 @@ func (x *executor[S, C, E]) execute(ctx context.Context, r request[S, C]) (resul
 		attempts++
 		decided, refused := x.decideAll(ctx, r, base, since)
 		if refused != nil || len(decided.events) == 0 {
-			if since.IsZero() {
+			if since.IsZero() && restsOnState(refused) {
 				since, refresh = began, base.checked.Before(began)
 				continue
 			}
@@ -122,6 +122,20 @@ func (x *executor[S, C, E]) execute(ctx context.Context, r request[S, C]) (resul
 		lost++
 	}
 	return Result{}, ErrContended
+}
+
+// restsOnState says whether a refusal might not be one on a newer state. What
+// could not be reached now is not asked twice.
+func restsOnState(refused error) bool {
+	f, ok := errors.AsType[*fault.Fault](refused)
+	if !ok {
+		return refused == nil
+	}
+	switch f.Kind {
+	case fault.Internal, fault.Unavailable, fault.Unknown, fault.RateLimited:
+		return false
+	}
+	return true
 }
 
 // decision is what a request leads to on one state.

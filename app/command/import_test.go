@@ -18,7 +18,6 @@ import (
 	"github.com/google/uuid"
 
 	"strata.dev/strata/adapters/memory"
-	"strata.dev/strata/adapters/postgres"
 	parser "strata.dev/strata/adapters/stratml"
 	"strata.dev/strata/app/command"
 	"strata.dev/strata/app/eventlog"
@@ -30,7 +29,6 @@ import (
 	"strata.dev/strata/domain/refusal"
 	"strata.dev/strata/domain/strategy"
 	generated "strata.dev/strata/tests/testdata/stratml"
-	"strata.dev/strata/tests/testenv"
 )
 
 func parsed(t testing.TB, b []byte) *stratml.Document {
@@ -234,13 +232,27 @@ func TestImportRecordsTheDocument(t *testing.T) {
 			t.Errorf("event %d: metadata %+v", i, m)
 		}
 	}
+	measured := 0
 	for _, list := range w.indicatorsOf(got.StrategyID) {
-		m := w.stream("indicator-" + list[0].ID)
-		recorded := m[len(m)-1]
-		by := metadataOf(t, recorded)
-		if recorded.Type != "indicator.measurement-recorded" || by.Actor.Kind != eventlog.SystemProcess || by.OnBehalfOf != w.members["author"] {
-			t.Errorf("%s by %+v", recorded.Type, by)
+		for _, s := range list {
+			for _, e := range w.stream("indicator-" + s.ID) {
+				m := metadataOf(t, e)
+				by, behalf := m.Actor.ID, w.members["author"]
+				if e.Type == "indicator.measurement-recorded" {
+					measured++
+					by, behalf = m.OnBehalfOf, m.OnBehalfOf
+					if m.Actor.Kind != eventlog.SystemProcess || m.Actor.ID != "stratml-import" {
+						t.Fatalf("a measurement by %+v", m.Actor)
+					}
+				}
+				if by != w.members["author"] || behalf != w.members["author"] {
+					t.Fatalf("%s by %q for %q", e.Type, by, behalf)
+				}
+			}
 		}
+	}
+	if measured != got.Recorded.Measurements {
+		t.Errorf("%d measurements in the log, want %d", measured, got.Recorded.Measurements)
 	}
 
 	// Again under the same key: the same answer and nothing new.
@@ -253,19 +265,22 @@ func TestImportRecordsTheDocument(t *testing.T) {
 	if now, _ := w.log.Head(t.Context()); now != head {
 		t.Errorf("the repetition recorded %d events", now-head)
 	}
-	// Under another key it is another strategy.
-	if other := w.imports(w.as("author"), doc); other.StrategyID == got.StrategyID || other.Replayed {
-		t.Errorf("%+v", other)
+}
+
+func TestImportUnderAnotherKeyIsAnotherStrategy(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	doc := parsed(t, generated.Plan(1, 2, 2, 2, 0))
+	first, second := w.imports(w.as("author"), doc), w.imports(w.as("author"), doc)
+	if first.StrategyID == second.StrategyID || first.ImportID == second.ImportID || second.Replayed {
+		t.Errorf("first %+v, second %+v", first, second)
 	}
+	compare(t, w, second, doc)
 }
 
 func TestImportOfThePublishedPlan(t *testing.T) {
 	t.Parallel()
-	log, err := postgres.Open(t.Context(), testenv.Log(t).App, postgres.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(log.Close)
+	log := realLog(t)
 	for name, document := range map[string]func() []byte{
 		"generated": generated.AlbaniaShaped,
 		"Albania":   func() []byte { return published(t, "Pulkit0729__stratml-project/Albania.xml") },
@@ -375,6 +390,35 @@ func (w *world) contentOf() map[string][]string {
 		content[name] = append(content[name], e.Type+idPattern.ReplaceAllString(string(e.Data), "#"))
 	}
 	return content
+}
+
+// The same import several times at once, by two processes: one content.
+func TestImportRepeatedWhileItRuns(t *testing.T) {
+	t.Parallel()
+	doc := parsed(t, generated.Plan(2, 3, 4, 3, 2))
+	key := uuid.NewString()
+	whole := newWorld(t)
+	whole.imports(whole.keyed("author", key), doc)
+	w := newWorld(t)
+	c := w.keyed("author", key)
+	processes := []*command.Commands{w.commands, w.process()}
+	results := make([]command.Imported, 6)
+	errs := together(len(results), func(i int) (err error) {
+		results[i], err = processes[i%2].Imports.StratML(t.Context(), c, doc, nil)
+		return err
+	})
+	if err := errors.Join(errs...); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range results {
+		r.Replayed = results[0].Replayed
+		if diff := cmp.Diff(results[0], r); diff != "" {
+			t.Errorf("different answers: %s", diff)
+		}
+	}
+	if diff := cmp.Diff(whole.contentOf(), w.contentOf()); diff != "" {
+		t.Errorf("the log differs (-once +at once):\n%s", diff)
+	}
 }
 
 func TestImportUnderAUsedKeyIsRefused(t *testing.T) {

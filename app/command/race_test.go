@@ -3,6 +3,7 @@ package command_test
 import (
 	"errors"
 	"reflect"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -12,10 +13,14 @@ import (
 	"pgregory.net/rapid"
 
 	"strata.dev/strata/adapters/memory"
+	"strata.dev/strata/adapters/postgres"
 	"strata.dev/strata/app/command"
+	"strata.dev/strata/app/eventlog"
 	"strata.dev/strata/domain/authz"
+	"strata.dev/strata/domain/indicator"
 	"strata.dev/strata/domain/organization"
 	"strata.dev/strata/domain/strategy"
+	"strata.dev/strata/tests/testenv"
 )
 
 const racers = 64
@@ -36,10 +41,29 @@ func together(n int, do func(i int) error) []error {
 	return errs
 }
 
+// onLogs runs a test on the log in memory and on a real one.
+func onLogs(t *testing.T, test func(t *testing.T, w *world)) {
+	t.Run("memory", func(t *testing.T) { test(t, newWorld(t)) })
+	t.Run("postgres", func(t *testing.T) { test(t, newWorldOn(t, realLog(t))) })
+}
+
+func realLog(t testing.TB) eventlog.Log {
+	t.Helper()
+	log, err := postgres.Open(t.Context(), testenv.Log(t).App, postgres.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(log.Close)
+	return log
+}
+
 // Two processes, no expected versions: everybody gets in, in some order.
 func TestRacersWithoutExpectationAllGetIn(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	onLogs(t, racersAllGetIn)
+}
+
+func racersAllGetIn(t *testing.T, w *world) {
 	id, _, _ := w.draft()
 	processes := []*command.Commands{w.commands, w.process()}
 	goals := make([]strategy.AddGoal, racers)
@@ -64,7 +88,10 @@ func TestRacersWithoutExpectationAllGetIn(t *testing.T) {
 
 func TestOfRacersForOneVersionOneWins(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	onLogs(t, oneRacerWins)
+}
+
+func oneRacerWins(t *testing.T, w *world) {
 	id, _, _ := w.draft()
 	processes := []*command.Commands{w.commands, w.process()}
 	expected := int64(3)
@@ -91,7 +118,10 @@ func TestOfRacersForOneVersionOneWins(t *testing.T) {
 
 func TestOneKeyManyTimesAtOnce(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	onLogs(t, oneKeyManyTimes)
+}
+
+func oneKeyManyTimes(t *testing.T, w *world) {
 	id, _, _ := w.draft()
 	processes := []*command.Commands{w.commands, w.process()}
 	c, goal := w.as("author"), addGoal()
@@ -115,6 +145,33 @@ func TestOneKeyManyTimesAtOnce(t *testing.T) {
 	}
 	if n := len(w.stream(results[0].StreamID)); fresh != 1 || n != 4 {
 		t.Errorf("%d first answers and %d events, want 1 and 4", fresh, n)
+	}
+}
+
+// States are shared between goroutines: the race detector sees who writes to one.
+func TestRacersOnOneIndicator(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id, _, objective := w.draft()
+	score := uuid.New()
+	w.must(w.commands.Indicators.Execute(t.Context(), w.as("author"), score, yearly(objective, id)))
+	processes := []*command.Commands{w.commands, w.process()}
+	errs := together(racers, func(i int) error {
+		set := target(strconv.Itoa(1950+i/2), "5")
+		if i%2 == 0 {
+			_, err := processes[i/2%2].Indicators.Execute(t.Context(), w.as("author"), score, set)
+			return err
+		}
+		_, err := processes[i/2%2].Indicators.Execute(t.Context(), w.as("owner"), score, indicator.RecordMeasurement{
+			MeasurementID: uuid.NewString(), Period: set.Period, Value: indicator.Stated{Number: strconv.Itoa(i % 9)}})
+		return err
+	})
+	if err := errors.Join(errs...); err != nil {
+		t.Fatal(err)
+	}
+	s := fold[indicator.State, indicator.Event](t, w.log, w.org, "indicator-"+score.String(), indicator.State.Apply)
+	if len(s.Targets()) != racers/2 || len(s.Measurements()) != racers/2 {
+		t.Errorf("%d targets and %d measurements, want %d of each", len(s.Targets()), len(s.Measurements()), racers/2)
 	}
 }
 

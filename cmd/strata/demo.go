@@ -118,6 +118,9 @@ func (d demo) activate(ctx context.Context, people map[string]*restclient.Client
 	if err != nil || state == "active" {
 		return err
 	}
+	if err := d.setDirections(ctx, people, imported); err != nil {
+		return err
+	}
 	var submitted struct {
 		Position int64 `json:",string"`
 	}
@@ -135,6 +138,40 @@ func (d demo) activate(ctx context.Context, people map[string]*restclient.Client
 	} {
 		err := post(ctx, people[step.who], path+"/commands/"+step.command, "demo-"+step.command+"-"+step.who,
 			map[string]string{"contentHash": hash, "meaning": step.meaning}, nil)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lowerIsBetter are the demo's indicators that should fall; the others should rise.
+var lowerIsBetter = map[string]bool{"Greenhouse gas emissions of public buildings": true, "Pupils per class in primary schools": true}
+
+// setDirections says of each indicator which way is good: StratML does not, and
+// without it there is no health.
+func (d demo) setDirections(ctx context.Context, people map[string]*restclient.Client, imported int64) error {
+	answer, err := people["vera"].Do(ctx, restclient.Request{
+		Method: http.MethodGet, Path: "/v1/strategies/" + d.strategy + "/scorecard", MinPosition: imported,
+	})
+	if err != nil {
+		return err
+	}
+	var card struct {
+		Items []struct{ ID, Name string }
+	}
+	if err := answer.Decode(&card); err != nil {
+		return err
+	}
+	for _, line := range card.Items {
+		direction := "increase"
+		if lowerIsBetter[line.Name] {
+			direction = "decrease"
+		}
+		err := post(ctx, people["sam"], "/v1/indicators/"+line.ID+"/commands/redefine", "demo-direction-"+line.ID, map[string]any{
+			"changes": []any{map[string]any{"field": "direction", "new": map[string]string{"text": direction}}},
+			"reason":  "StratML does not say which way is good.",
+		}, nil)
 		if err != nil {
 			return err
 		}

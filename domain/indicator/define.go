@@ -110,7 +110,9 @@ func changesBetween(before, after Definition, names []string) (changes []Change,
 			continue
 		}
 		changes = append(changes, Change{Field: name, Old: old, New: next})
-		if f.breaks && breaks == "" {
+		// Saying for the first time which way is good changes no value's meaning.
+		firstDirection := name == "direction" && before.Direction == Undefined
+		if f.breaks && breaks == "" && !firstDirection {
 			breaks = name
 		}
 	}

@@ -41,9 +41,8 @@ type Measurement struct {
 	Period     calendar.Period
 	Dims       Dims
 	Reading
-	Epoch    int
-	Void     bool
-	ByPerson bool // last written by a person, not by a source
+	Epoch int
+	Void  bool
 }
 
 // Exists says whether the indicator was defined.
@@ -126,17 +125,17 @@ func (s State) Apply(by fact.Actor, e Event) State {
 	case MeasurementRecorded:
 		s = s.put(Measurement{
 			ID: e.MeasurementID, KeyVersion: e.KeyVersion, Period: e.Period, Dims: e.Dims, Reading: e.Reading,
-			Epoch: s.Epoch, ByPerson: by.Kind == fact.Person,
+			Epoch: s.Epoch,
 		})
 	case MeasurementCorrected:
 		s = s.put(Measurement{
 			ID: e.MeasurementID, KeyVersion: e.KeyVersion, Period: e.Period, Dims: e.Dims, Reading: e.New,
-			Epoch: s.Epoch, ByPerson: by.Kind == fact.Person,
+			Epoch: s.Epoch,
 		})
 	case MeasurementVoided:
 		s = s.put(Measurement{
 			ID: e.MeasurementID, KeyVersion: e.KeyVersion, Period: e.Period, Dims: e.Dims, Reading: e.Old,
-			Epoch: s.Epoch, Void: true, ByPerson: by.Kind == fact.Person,
+			Epoch: s.Epoch, Void: true,
 		})
 	case HealthChanged:
 		s.Status = e.To

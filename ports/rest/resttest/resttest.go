@@ -57,7 +57,10 @@ func Checked(t testing.TB, next http.Handler) http.Handler {
 			w.Header()[name] = values
 		}
 		w.WriteHeader(got.StatusCode)
-		if _, err := w.Write(body); err != nil && r.Method != http.MethodHead {
+		if len(body) == 0 {
+			return // 204 and 304 allow none
+		}
+		if _, err := w.Write(body); err != nil {
 			t.Errorf("write the answer: %v", err)
 		}
 	})
@@ -91,18 +94,8 @@ func check(t testing.TB, router routers.Router, r *http.Request, got *http.Respo
 	}
 	media, _, _ := strings.Cut(got.Header.Get("Content-Type"), ";")
 	switch media {
-	case "text/html", "text/plain", "application/schema+json":
+	case "text/html", "text/plain":
 		input.Options.ExcludeResponseBody = true // kin-openapi reads no such bodies
-	case "application/cloudevents-batch+json":
-		// It knows JSON by this name only; the schema is the batch's own.
-		input.Options.ExcludeResponseBody = true
-		schema := route.Operation.Responses.Status(got.StatusCode).Value.Content[media].Schema.Value
-		var value any
-		if err := json.Unmarshal(body, &value); err != nil {
-			t.Errorf("%s: %v", what, err)
-		} else if err := schema.VisitJSON(value, openapi3.EnableJSONSchema2020()); err != nil {
-			t.Errorf("%s: %v", what, err)
-		}
 	}
 	if err := openapi3filter.ValidateResponse(r.Context(), input); err != nil {
 		t.Errorf("%s: the contract does not allow this answer: %v\n%s", what, err, shorten(body))

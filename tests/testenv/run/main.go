@@ -19,6 +19,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -56,7 +57,7 @@ func run(args, environ []string, signals <-chan os.Signal, out, errs io.Writer) 
 			code = say(errs, max(code, 1), err.Error())
 		}
 	}()
-	given, err := s.start(environ, signals)
+	given, err := s.start(environ, programs(args[1:]), signals)
 	if err != nil {
 		return say(errs, exitServers, err.Error())
 	}
@@ -69,6 +70,15 @@ func run(args, environ []string, signals <-chan os.Signal, out, errs io.Writer) 
 		return say(errs, max(code, 1), err.Error())
 	}
 	return code
+}
+
+// programs is what the command needs beside Go: the race detector is linked by a
+// C compiler, which a machine that has Go does not always have.
+func programs(command []string) []embedded.Program {
+	if os.Getenv("CC") != "" || !slices.Contains(command, "-race") {
+		return nil
+	}
+	return []embedded.Program{{Name: "gcc", Packages: []string{"gcc", "libc6-dev"}}}
 }
 
 // command runs cmd in a process group of its own and passes signals on to the
@@ -139,7 +149,7 @@ type servers struct {
 }
 
 // start starts what environ does not name and returns the variables that do.
-func (s *servers) start(environ []string, signals <-chan os.Signal) (variables []string, err error) {
+func (s *servers) start(environ []string, needed []embedded.Program, signals <-chan os.Signal) (variables []string, err error) {
 	havePostgres, haveRabbitMQ := has(environ, "STRATA_TEST_PG_URL"), has(environ, "STRATA_TEST_AMQP_URL")
 	if havePostgres && haveRabbitMQ {
 		return nil, nil
@@ -155,7 +165,7 @@ func (s *servers) start(environ []string, signals <-chan os.Signal) (variables [
 		case <-done:
 		}
 	}()
-	if err := embedded.Install(ctx, s.errs); err != nil {
+	if err := embedded.Install(ctx, s.errs, needed...); err != nil {
 		return nil, err
 	}
 	if err := os.Chmod(s.dir, 0o711); err != nil { // PostgreSQL's user goes through it

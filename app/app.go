@@ -1,0 +1,40 @@
+// Package app is the table of contents of what Strata can do: every use case
+// in one struct. Ports take what they serve from it; cmd fills it.
+package app
+
+import (
+	"strata.dev/strata/app/command"
+	"strata.dev/strata/app/query"
+	"strata.dev/strata/app/stratml"
+)
+
+// App is every use case. Safe for concurrent use.
+type App struct {
+	// What changes something: each call is recorded, once, as events.
+
+	Organizations *command.Organizations // register, enrol, grant, revoke, offboard
+	Strategies    *command.Strategies    // draft, edit, submit, request changes, approve, activate, open and withdraw revisions
+	Indicators    *command.Indicators    // define, redefine, set targets, record, correct and void measurements, retire
+	Imports       *command.Imports       // a StratML document as a strategy in draft
+
+	// What asks: answers come from the read databases, each as of a position.
+
+	Plans query.Plans // for officers: plans, scorecards, series, members
+	Audit query.Audit // for auditors: every event, who and when
+
+	// Documents reads StratML files for Imports.
+	Documents stratml.Parser
+}
+
+// New puts the use cases together.
+func New(commands *command.Commands, plans query.Plans, audit query.Audit, documents stratml.Parser) *App {
+	return &App{
+		Organizations: commands.Organizations,
+		Strategies:    commands.Strategies,
+		Indicators:    commands.Indicators,
+		Imports:       commands.Imports,
+		Plans:         plans,
+		Audit:         audit,
+		Documents:     documents,
+	}
+}

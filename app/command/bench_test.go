@@ -1,0 +1,28 @@
+package command_test
+
+import (
+	"strconv"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"strata.dev/strata/domain/indicator"
+)
+
+// BenchmarkCommand is what one usual command costs beside the log: who asks,
+// decide, encode, fold.
+func BenchmarkCommand(b *testing.B) {
+	w := newWorld(b)
+	id, _, objective := w.draft()
+	b.ReportAllocs()
+	var score uuid.UUID
+	for i := 0; b.Loop(); i++ {
+		if i%500 == 0 {
+			score = uuid.New()
+			w.must(w.commands.Indicators.Execute(b.Context(), w.as("author"), score, yearly(objective, id)))
+		}
+		period := target(strconv.Itoa(1500+i%500), "1").Period
+		w.must(w.commands.Indicators.Execute(b.Context(), w.as("owner"), score, indicator.RecordMeasurement{
+			MeasurementID: uuid.NewString(), Period: period, Value: indicator.Stated{Number: "5.90"}}))
+	}
+}
