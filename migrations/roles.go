@@ -127,7 +127,9 @@ func setPassword(ctx context.Context, tx pgx.Tx, role, password string) error {
 // grantDatabase takes the database away from PUBLIC and gives it to our roles.
 func grantDatabase(ctx context.Context, tx pgx.Tx, db Database) error {
 	var name string
-	if err := tx.QueryRow(ctx, `SELECT current_database()`).Scan(&name); err != nil {
+	var ownerMay bool // to be granted once only: an administrator who is a member of the owner would grant it back to its grantor
+	if err := tx.QueryRow(ctx, `SELECT current_database(), has_schema_privilege($1, 'public', 'CREATE WITH GRANT OPTION')
+		AND has_schema_privilege($1, 'public', 'USAGE WITH GRANT OPTION')`, ownerRole).Scan(&name, &ownerMay); err != nil {
 		return err
 	}
 	database := pgx.Identifier{name}.Sanitize()
@@ -135,7 +137,9 @@ func grantDatabase(ctx context.Context, tx pgx.Tx, db Database) error {
 		"REVOKE ALL ON DATABASE " + database + " FROM PUBLIC",
 		"REVOKE ALL ON SCHEMA public FROM PUBLIC",
 		"GRANT CONNECT, CREATE ON DATABASE " + database + " TO " + ownerRole,
-		"GRANT USAGE, CREATE ON SCHEMA public TO " + ownerRole + " WITH GRANT OPTION",
+	}
+	if !ownerMay {
+		statements = append(statements, "GRANT USAGE, CREATE ON SCHEMA public TO "+ownerRole+" WITH GRANT OPTION")
 	}
 	for _, role := range Roles(db) {
 		role = pgx.Identifier{role}.Sanitize()

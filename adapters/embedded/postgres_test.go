@@ -163,7 +163,9 @@ func TestPostgresSurvivesItsParentsDeath(t *testing.T) {
 			t.Fatal(err)
 		}
 		next := runPostgres(t, PostgresOptions{Dir: dir})
-		<-ended
+		if err := <-ended; err != nil {
+			t.Errorf("the left-over was not stopped in order: %v", err)
+		}
 		if next.Port() != p.Port() {
 			t.Errorf("port %d, was %d: the left-over still held it", next.Port(), p.Port())
 		}

@@ -35,7 +35,7 @@ func TestSuiteCanFail(t *testing.T) {
 	for name := range broken {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestBroken$", "-rapid.nofailfile")
+			cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestBroken$", "-test.failfast", "-rapid.checks=30", "-rapid.nofailfile")
 			cmd.Env = append(os.Environ(), "STRATA_BROKEN_LOG="+name)
 			out, err := cmd.CombinedOutput()
 			var exit *exec.ExitError

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 	"unicode"
 
@@ -98,7 +99,21 @@ func checkSubject(s string) error {
 	return nil
 }
 
+// decodeReceived refuses case variants of what is read here: encoding/json,
+// also inside go-oidc, takes "ISS" for "iss".
 func decodeReceived(b []byte) (received, error) {
+	var names map[string]json.RawMessage
+	if err := json.Unmarshal(b, &names); err != nil {
+		return received{}, fmt.Errorf("claims: %w", err)
+	}
+	for name := range names {
+		switch lower := strings.ToLower(name); lower {
+		case "iss", "sub", "aud", "exp", "iat", "nbf", "auth_time", claimOrg, claimOperate:
+			if lower != name {
+				return received{}, fmt.Errorf("claim %q is a case variant of %q", name, lower)
+			}
+		}
+	}
 	var r received
 	if err := json.Unmarshal(b, &r); err != nil {
 		return received{}, fmt.Errorf("claims: %w", err)

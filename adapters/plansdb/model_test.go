@@ -1,6 +1,7 @@
 package plansdb
 
 import (
+	"context"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -55,12 +56,14 @@ func (f *fixture) bringSome(t *rapid.T, pick func(int) int) {
 	}
 }
 
+// failer is a *testing.T or a *rapid.T.
 type failer interface {
+	Context() context.Context
 	Fatalf(format string, args ...any)
 	Errorf(format string, args ...any)
 }
 
-func (f *fixture) compare(t *rapid.T, w *readdbtest.World) {
+func (f *fixture) compare(t failer, w *readdbtest.World) {
 	ctx := t.Context()
 	for _, s := range w.Strategies {
 		got, err := f.reader.Strategy(ctx, as(w), s.ID)
@@ -169,7 +172,7 @@ func compareIndicator(t failer, want indicator.State, got query.Indicator) {
 }
 
 // compareSeries reads the series in pages of three.
-func (f *fixture) compareSeries(t *rapid.T, w *readdbtest.World, i *readdbtest.Indicator) {
+func (f *fixture) compareSeries(t failer, w *readdbtest.World, i *readdbtest.Indicator) {
 	type value struct {
 		Kind    string
 		Period  calendar.Period
@@ -210,7 +213,7 @@ func (f *fixture) compareSeries(t *rapid.T, w *readdbtest.World, i *readdbtest.I
 	equal(t, "series", want, got)
 }
 
-func (f *fixture) compareMembers(t *rapid.T, w *readdbtest.World) {
+func (f *fixture) compareMembers(t failer, w *readdbtest.World) {
 	at := w.Log.Now()
 	paging := query.Paging{Limit: 2}
 	members := 0

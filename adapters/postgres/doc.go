@@ -24,23 +24,25 @@
 //
 //   - The server refused (an ERROR, such as a timeout waiting for the lock): the
 //     transaction was rolled back. The answer is ErrUnavailable.
-//   - No connection, or it failed before the group was sent: ErrUnavailable.
+//   - No connection: ErrUnavailable after one attempt to get one. A connection that
+//     broke while it was idle is noticed before the group is sent, and replaced.
 //   - The connection was lost, or the deadline passed, after the group was sent:
 //     the outcome is unknown, and the lane finds out before it does anything
 //     else. Over a new connection it first makes sure that the old server
 //     process is gone (pg_terminate_backend by the connection's unique
 //     application name): while that process lives, it may still be about to
-//     commit, so that not finding the command in the log would prove nothing. Taking the append lock would
-//     not be enough: the old process may be queued behind it. Then the commands
-//     that are in the log get their receipts, the others ErrUnavailable. When
-//     this does not succeed within Options.ResolveWithin, they get ErrOutcomeUnknown.
+//     receive the group, or to commit it, so that not finding a command in the
+//     log would prove nothing. Taking the append lock would not be enough: the
+//     old process may be queued behind it. Then the commands that are in the log
+//     get their receipts; the others are sent once more, and are ErrUnavailable
+//     if the same happens again. When this does not succeed within
+//     Options.ResolveWithin, they are ErrOutcomeUnknown.
 //   - The caller's ctx ends: the commit goes on without it. The answer is
 //     ErrUnavailable if the command had not been taken from the queue yet, and
 //     will not be; otherwise ErrOutcomeUnknown.
 //
-// After a lost connection the lane reconnects when the next command comes, at
-// growing intervals with jitter; commands that meet a database that is away
-// are answered ErrUnavailable after one attempt, not kept.
+// A lane reconnects when the next command comes, at growing intervals with
+// jitter. Reads that meet a broken connection ask once more over a new one.
 //
 // The connection must be a session of its own: a pooler in transaction mode
 // between Strata and PostgreSQL breaks the lock-then-read order and the

@@ -51,14 +51,16 @@ func (l *lane) run() {
 	}
 }
 
+// place is what commands compete for: the version after this one of a stream.
+type place struct {
+	stream   string
+	expected int64
+}
+
 // assemble takes the requests whose callers still wait. A command id is in a
 // group once: further requests with it wait beside the first. Of the commands
 // that compete for one version of a stream the first leads: it alone can win.
 func (l *lane) assemble(waiting []*request) (group []*request, lead []bool) {
-	type place struct {
-		stream   string
-		expected int64
-	}
 	first := make(map[uuid.UUID]*request, len(waiting))
 	led := make(map[place]bool, len(waiting))
 	for _, r := range waiting {
@@ -89,6 +91,9 @@ func (l *lane) commit(group []*request, lead []bool) {
 	case committed:
 		done.Recorded, done.Events = l.settle(group, lead, verdicts)
 	case refused:
+		if readOnly(err) {
+			l.conn.failed() // a standby now; the URL may name another host that is not
+		}
 		for _, r := range group {
 			l.refuse(r, unavailable(err))
 		}
@@ -120,10 +125,6 @@ func (l *lane) commit(group []*request, lead []bool) {
 // settle answers the requests of a committed group.
 func (l *lane) settle(group []*request, lead []bool, verdicts []verdict) (recorded, events int) {
 	position := verdicts[0].Tail
-	type place struct {
-		stream   string
-		expected int64
-	}
 	moved := map[place]int64{} // where a winner took its stream
 	var known []*request
 	for i, r := range group {

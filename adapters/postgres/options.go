@@ -41,10 +41,12 @@ type Options struct {
 	NotifyChannel string
 
 	// OnCommit, if set, is called by a lane after each group that recorded
-	// something, with the new head, before the callers get their answers. It must not block.
+	// something, with the new head, before the callers get their answers. It must
+	// not block; several lanes may call it at once, and not in the heads' order.
 	OnCommit func(head int64)
 
-	// OnGroup, if set, is called by a lane after each group, for metrics. It must not block.
+	// OnGroup, if set, is called by a lane after each group, for metrics. It must
+	// not block; several lanes may call it at once.
 	OnGroup func(Group)
 
 	// Logger gets changes of state (connection lost, back again); default slog.Default().

@@ -49,7 +49,13 @@ func passes(e *pgconn.PgError) bool {
 	case "08", "40", "53", "55", "57", "58": // connection, rollback, resources, lock timeout, operator, system
 		return true
 	}
-	return e.Code == "25006" // read-only: a standby, or a primary being demoted
+	return readOnly(e)
+}
+
+// readOnly tells a server that takes no writes: a standby, or a primary that became one.
+func readOnly(err error) bool {
+	var pgErr *pgconn.PgError
+	return errors.As(err, &pgErr) && pgErr.Code == "25006"
 }
 
 func unavailable(err error) error { return eventlog.ErrUnavailable.Because(err) }

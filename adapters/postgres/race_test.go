@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"strata.dev/strata/adapters/postgres"
 	"strata.dev/strata/app/eventlog"
@@ -59,14 +60,13 @@ func (r *race) run(t *testing.T) []eventlog.Event {
 	for i := range streams {
 		streams[i] = &stream{id: fmt.Sprintf("strategy-%04d", i), organization: organizations[i%3]}
 	}
-	killing, stopKilling := context.WithCancel(t.Context())
-	defer stopKilling()
-	var writers, killer sync.WaitGroup
+	var writers sync.WaitGroup
 	for i := range r.writers {
 		writers.Go(func() { r.write(t, r.logs[i%len(r.logs)], streams, rand.New(rand.NewPCG(7, uint64(i)))) })
 	}
+	stopKilling := func() {}
 	if r.kill {
-		killer.Go(func() { r.killConnections(killing, t) })
+		stopKilling = r.startKilling(t)
 	}
 	finished := make(chan struct{})
 	go func() {
@@ -74,9 +74,19 @@ func (r *race) run(t *testing.T) []eventlog.Event {
 		stopKilling()
 		close(finished)
 	}()
-	tail := follow(t, r.logs[0], finished)
-	killer.Wait()
-	return tail
+	return follow(t, r.logs[0], finished)
+}
+
+// startKilling makes connections die until the result is called.
+func (r *race) startKilling(t *testing.T) (stop func()) {
+	ctx, cancel := context.WithCancel(t.Context())
+	var killer sync.WaitGroup
+	admin := testenv.Pool(t, r.urls.Admin)
+	killer.Go(func() { r.killConnections(ctx, t, admin) })
+	return func() {
+		cancel()
+		killer.Wait()
+	}
 }
 
 // write appends until the log has enough, as clients do: some commands rest on a
@@ -163,8 +173,7 @@ func (r *race) note(t *testing.T, cmd eventlog.Command, receipt eventlog.Receipt
 }
 
 // killConnections ends server processes of writers in the middle of their work.
-func (r *race) killConnections(ctx context.Context, t *testing.T) {
-	admin := testenv.Pool(t, r.urls.Admin)
+func (r *race) killConnections(ctx context.Context, t *testing.T, admin *pgxpool.Pool) {
 	for ctx.Err() == nil {
 		var n int64
 		err := admin.QueryRow(ctx, `SELECT count(pg_terminate_backend(pid)) FROM (

@@ -13,7 +13,7 @@ import (
 // killSQL ends the server process of a connection that was lost, if it is still
 // there, and waits until it has gone: its transaction has ended then.
 const killSQL = `
-SELECT count(pid)>=0 FROM pg_stat_activity
+SELECT coalesce(bool_and(pg_terminate_backend(pid, 2000)), true) FROM pg_stat_activity
 WHERE application_name = $1 AND pid <> pg_backend_pid()`
 
 var errStillThere = errors.New("the server process of the lost connection is still there")

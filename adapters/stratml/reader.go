@@ -21,7 +21,7 @@ type reader struct {
 	ctx    context.Context
 	dec    *xml.Decoder
 	tokens int
-	ns     string // the document's namespace, once the root was seen
+	ns     string   // the document's namespace, once the root was seen
 	open   []string // steps of the path
 	dev    stratml.Deviations
 	ids    map[string]bool // identifiers seen, normalized

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -338,5 +339,27 @@ func BenchmarkEncode(b *testing.B) {
 		if _, _, err := enc.Encode(&e); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// TestTheDocumentedBodyIsReal compares the body in docs/events.md with what is sent.
+func TestTheDocumentedBodyIsReal(t *testing.T) {
+	text, err := os.ReadFile("../../docs/events.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, block, _ := strings.Cut(string(text), "```json\n")
+	block, _, found := strings.Cut(block, "```")
+	documented, err := jcs.Transform([]byte(block))
+	if !found || err != nil {
+		t.Fatalf("no JSON example in docs/events.md: %v", err)
+	}
+	e := example(t)
+	doc, err := encoder(t).Append(nil, &e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(doc), string(documented)); diff != "" {
+		t.Errorf("docs/events.md shows another body: %s", diff)
 	}
 }

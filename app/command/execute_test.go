@@ -208,6 +208,7 @@ func TestOtherOrganizationsDoNotExist(t *testing.T) {
 	w := newWorld(t)
 	id, _, _ := w.draft()
 	stranger := newWorldOn(t, w.log)
+	stranger.commands = w.commands // which remember the strategy
 	_, there := stranger.commands.Strategies.Execute(t.Context(), stranger.as("author"), id, addGoal())
 	_, nowhere := stranger.commands.Strategies.Execute(t.Context(), stranger.as("author"), uuid.New(), addGoal())
 	refused(t, there, refusal.NotFound)
@@ -380,7 +381,7 @@ func TestUndecodableStreamIsNotSkipped(t *testing.T) {
 
 func TestFingerprint(t *testing.T) {
 	t.Parallel()
-	print := func(method, path, body string) string {
+	fingerprint := func(method, path, body string) string {
 		t.Helper()
 		h, err := command.Fingerprint(method, path, []byte(body))
 		if err != nil {
@@ -388,13 +389,13 @@ func TestFingerprint(t *testing.T) {
 		}
 		return string(h)
 	}
-	same := print("POST", "/v1/strategies", `{"a":1,"b":"x"}`)
-	if print("POST", "/v1/strategies", "{ \"b\":\"x\",\n\"a\":1.0 }") != same {
+	same := fingerprint("POST", "/v1/strategies", `{"a":1,"b":"x"}`)
+	if fingerprint("POST", "/v1/strategies", "{ \"b\":\"x\",\n\"a\":1.0 }") != same {
 		t.Error("form counts")
 	}
 	for _, other := range []string{
-		print("PUT", "/v1/strategies", `{"a":1,"b":"x"}`), print("POST", "/v1/strategie", `{"a":1,"b":"x"}`), print("POST", "/v1/strategies", `{"a":1,"b":"y"}`),
-		print("POST", "/v1/strategies", ""), print("POST/v1", "/strategies", `{"a":1,"b":"x"}`),
+		fingerprint("PUT", "/v1/strategies", `{"a":1,"b":"x"}`), fingerprint("POST", "/v1/strategie", `{"a":1,"b":"x"}`), fingerprint("POST", "/v1/strategies", `{"a":1,"b":"y"}`),
+		fingerprint("POST", "/v1/strategies", ""), fingerprint("POST/v1", "/strategies", `{"a":1,"b":"x"}`),
 	} {
 		if other == same {
 			t.Error("content does not count")

@@ -18,8 +18,10 @@ import (
 
 const (
 	// maxLostRaces is how often a command without an expected version may lose
-	// to other processes; within this process commands queue.
-	maxLostRaces = 16
+	// to other processes; within this process commands queue. The process that
+	// won need not read before its next command and so tends to win again: the
+	// bound is about its queue, not about luck.
+	maxLostRaces = 100
 	// loadTimeout bounds a read that several callers share and none may cancel.
 	loadTimeout = 10 * time.Second
 )
@@ -53,7 +55,7 @@ func newExecutor[S, C, E any](kind string, o Options, decide func(S, fact.Actor,
 // request is one call on one aggregate.
 type request[S, C any] struct {
 	call     Call
-	organize uuid.UUID // the organization whose aggregate it is
+	owner    uuid.UUID // the organization whose aggregate it is
 	id       uuid.UUID
 	commands []C
 
@@ -94,7 +96,7 @@ func (x *executor[S, C, E]) execute(ctx context.Context, r request[S, C]) (resul
 	var since time.Time
 	refresh := false
 	for lost := 0; lost < maxLostRaces; {
-		base, err := x.load(ctx, r.organize, stream, refresh)
+		base, err := x.load(ctx, r.owner, stream, refresh)
 		if err != nil {
 			return Result{}, err
 		}
@@ -107,12 +109,13 @@ func (x *executor[S, C, E]) execute(ctx context.Context, r request[S, C]) (resul
 			}
 			return x.unrecorded(ctx, r, stream, base, refused)
 		}
+		sent := time.Now()
 		receipt, err := x.append(ctx, r, stream, base, decided)
 		switch {
 		case err == nil && receipt.Replayed:
 			return x.replay(ctx, r, receipt)
 		case err == nil:
-			return x.recorded(r, stream, base, decided, receipt), nil
+			return x.recorded(r, stream, base, decided, receipt, sent), nil
 		case !errors.Is(err, eventlog.ErrWrongVersion):
 			return Result{}, err
 		case r.call.Expected != nil:
@@ -150,8 +153,12 @@ func (x *executor[S, C, E]) decideAll(ctx context.Context, r request[S, C], base
 		return decision[E]{}, stale(nil, base.version)
 	}
 	d := decision[E]{at: x.options.Clock().UTC()}
-	state := base.state
+	state, folded := base.state, 0
 	for _, c := range r.commands {
+		// Only a following command needs the state that the events before it make.
+		for ; folded < len(d.events); folded++ {
+			state = x.apply(state, d.by[folded].Actor, d.events[folded])
+		}
 		by, c, err := r.prepare(ctx, state, c, since)
 		if err != nil {
 			return decision[E]{}, err
@@ -162,7 +169,6 @@ func (x *executor[S, C, E]) decideAll(ctx context.Context, r request[S, C], base
 			return decision[E]{}, err
 		}
 		for _, e := range events {
-			state = x.apply(state, by.Actor, e)
 			d.events = append(d.events, e)
 			d.by = append(d.by, by)
 		}
@@ -178,7 +184,7 @@ func (x *executor[S, C, E]) append(ctx context.Context, r request[S, C], stream 
 	return x.options.Log.Append(ctx, eventlog.Command{
 		ID:              r.call.CommandID,
 		Hash:            r.call.Hash,
-		OrganizationID:  r.organize,
+		OrganizationID:  r.owner,
 		StreamID:        stream,
 		ExpectedVersion: base.version,
 		Events:          events,
@@ -186,15 +192,16 @@ func (x *executor[S, C, E]) append(ctx context.Context, r request[S, C], stream 
 }
 
 // recorded remembers the new state and answers. The fold uses the time of
-// recording, as it will when the stream is read again.
-func (x *executor[S, C, E]) recorded(r request[S, C], stream string, base folded[S], d decision[E], receipt eventlog.Receipt) Result {
+// recording, as it will when the stream is read again. The state is certain as
+// of when the append was sent: others may have appended since its commit.
+func (x *executor[S, C, E]) recorded(r request[S, C], stream string, base folded[S], d decision[E], receipt eventlog.Receipt, sent time.Time) Result {
 	state := base.state
 	for i, e := range d.events {
 		by := d.by[i].Actor
 		by.At = receipt.RecordedAt.UTC()
 		state = x.apply(state, by, e)
 	}
-	x.cache.put(cacheKey(r.organize, stream), folded[S]{state: state, version: receipt.Version, checked: time.Now()})
+	x.cache.put(cacheKey(r.owner, stream), folded[S]{state: state, version: receipt.Version, checked: sent})
 	return x.result(r.id, state, receipt)
 }
 
@@ -244,7 +251,7 @@ func (x *executor[S, C, E]) replay(ctx context.Context, r request[S, C], receipt
 	receipt.EventIDs = slices.Clone(receipt.EventIDs)
 	var state S
 	if x.revision != nil {
-		then, err := x.read(ctx, r.organize, receipt.StreamID, folded[S]{}, int(receipt.Version))
+		then, err := x.read(ctx, r.owner, receipt.StreamID, folded[S]{}, int(receipt.Version))
 		if err != nil {
 			return Result{}, err
 		}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"strata.dev/strata/domain/organization"
 	"strata.dev/strata/domain/strategy"
 )
 
@@ -12,4 +13,10 @@ import (
 func (s *Strategies) Remembered(ctx context.Context, organizationID, id uuid.UUID) (strategy.State, error) {
 	f, err := s.executor.load(ctx, organizationID, s.executor.stream(id), true)
 	return f.state, err
+}
+
+// Remembered gives the state a process has in memory.
+func (o *Organizations) Remembered(id uuid.UUID) organization.State {
+	f, _ := o.executor.cache.get(cacheKey(id, o.executor.stream(id)))
+	return f.state
 }

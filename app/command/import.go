@@ -138,20 +138,20 @@ func (i *Imports) rehearse(ctx context.Context, call Call, plan *importPlan) err
 		var s indicator.State
 		for _, c := range ind.chunks {
 			for _, command := range c.commands {
-				by := by
+				actor := by
 				switch c := command.(type) {
 				case indicator.DefineIndicator:
 					c.IndicatorID = ind.id.String()
 					command = c
 				case indicator.RecordMeasurement:
-					by = importer(by).Actor
+					actor = importer(by).Actor
 				}
-				events, err := indicator.Decide(s, by, command)
+				events, err := indicator.Decide(s, actor, command)
 				if err != nil {
 					return fmt.Errorf("indicator %d: %w", ind.number+1, err)
 				}
 				for _, e := range events {
-					s = s.Apply(by, e)
+					s = s.Apply(actor, e)
 				}
 			}
 		}
@@ -169,7 +169,7 @@ func importer(by fact.Actor) asking {
 func (i *Indicators) importChunk(ctx context.Context, call Call, id uuid.UUID, commands []indicator.Command) (Result, error) {
 	prepare := i.preparer(call, id)
 	return i.executor.execute(ctx, request[indicator.State, indicator.Command]{
-		call: call, organize: call.Principal.OrganizationID, id: id, commands: commands,
+		call: call, owner: call.Principal.OrganizationID, id: id, commands: commands,
 		prepare: func(ctx context.Context, s indicator.State, c indicator.Command, since time.Time) (asking, indicator.Command, error) {
 			by, c, err := prepare(ctx, s, c, since)
 			if err != nil {

@@ -392,6 +392,22 @@ func (w *world) contentOf() map[string][]string {
 	return content
 }
 
+// A plan of several appends keeps its order, and can be asked for again.
+func TestImportOfALongPlan(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	doc := parsed(t, generated.Plan(10, 1_000, 0, 0, 0))
+	c := w.as("author")
+	got := w.imports(c, doc)
+	if got.Recorded.Objectives != 1_000 || got.Version != 1_011 {
+		t.Errorf("recorded %+v, version %d", got.Recorded, got.Version)
+	}
+	compare(t, w, got, doc)
+	if again := w.imports(c, doc); !again.Replayed || again.Version != got.Version || again.Position != got.Position {
+		t.Errorf("again %d at %d, first %d at %d", again.Version, again.Position, got.Version, got.Position)
+	}
+}
+
 // The same import several times at once, by two processes: one content.
 func TestImportRepeatedWhileItRuns(t *testing.T) {
 	t.Parallel()
@@ -462,13 +478,20 @@ func TestImportIsRefusedAsAWhole(t *testing.T) {
 func TestImportEndsWithTheRole(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	doc := parsed(t, generated.Plan(1, 1, 1, 900, 0)) // one indicator, several appends
+	// One indicator, several appends, the later ones of measurements only: those
+	// are recorded by a process, which has no role to lose.
+	doc := parsed(t, generated.Plan(1, 1, 1, 1_200, 0))
+	instances := doc.Goals[0].Objectives[0].Indicators[0].Instances
+	for i := range instances {
+		instances[i].Targets = nil
+	}
 	_, err := w.commands.Imports.StratML(t.Context(), w.as("author"), doc, func(p command.Progress) {
 		if p.Done == 2 {
-			w.must(w.commands.Organizations.Execute(t.Context(), w.as("admin"), w.org, organization.OffboardMember{MemberID: w.members["author"], Reason: "left"}))
+			w.must(w.commands.Organizations.Execute(t.Context(), w.as("admin"), w.org,
+				organization.RevokeRole{MemberID: w.members["author"], GrantIDs: grantsOf(t, w, "author"), Reason: "change of post"}))
 		}
 	})
-	refused(t, err, command.ErrNotMember)
+	refused(t, err, authz.ErrRole)
 }
 
 func TestImportSaysWhatItLeavesOut(t *testing.T) {
@@ -502,7 +525,7 @@ func TestImportSaysWhatItLeavesOut(t *testing.T) {
 			Name: "O", Indicators: []stratml.Indicator{numbers, words},
 			Stakeholders: []stratml.Stakeholder{
 				{Type: "Person", Name: "Ada Example", Roles: []stratml.Role{{Name: "Chair", Types: []string{"Performer"}}}},
-				{Type: "Organization", Name: "Examples Ltd"}, {}, // a form left blank
+				{Type: "Organization", Name: "Examples Ltd", Description: "Maker", Roles: []stratml.Role{{Name: "Supplier", Description: "of all"}}}, {}, // a form left blank
 			},
 		}}}},
 		SHA256: strings.Repeat("0", 64),
@@ -526,7 +549,7 @@ func TestImportSaysWhatItLeavesOut(t *testing.T) {
 	}
 	wantHolders := []strategy.Stakeholder{
 		{Kind: strategy.PersonStakeholder, Roles: []strategy.Role{{Types: []strategy.RoleType{strategy.Performer}}}},
-		{Kind: strategy.OrganizationStakeholder, Name: "Examples Ltd"},
+		{Kind: strategy.OrganizationStakeholder, Name: "Examples Ltd", Description: "Maker", Roles: []strategy.Role{{Name: "Supplier", Description: "of all"}}},
 	}
 	objective := s.Working.Plan.Objectives("")[0]
 	if diff := cmp.Diff(wantHolders, objective.Stakeholders); diff != "" {

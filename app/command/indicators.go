@@ -35,7 +35,7 @@ func newIndicators(o Options, organizations *Organizations, strategies *Strategi
 // decision (S15), the roles of By are those that hold now.
 func (i *Indicators) Execute(ctx context.Context, call Call, id uuid.UUID, commands ...indicator.Command) (Result, error) {
 	return i.executor.execute(ctx, request[indicator.State, indicator.Command]{
-		call: call, organize: call.Principal.OrganizationID, id: id, commands: commands,
+		call: call, owner: call.Principal.OrganizationID, id: id, commands: commands,
 		prepare: i.preparer(call, id),
 	})
 }

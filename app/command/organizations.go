@@ -30,7 +30,7 @@ func newOrganizations(o Options) *Organizations {
 // organization.IdentityHash of (id, issuer, subject), which the caller computes.
 func (o *Organizations) Execute(ctx context.Context, call Call, id uuid.UUID, commands ...organization.Command) (Result, error) {
 	return o.executor.execute(ctx, request[organization.State, organization.Command]{
-		call: call, organize: id, id: id, commands: commands,
+		call: call, owner: id, id: id, commands: commands,
 		prepare: func(_ context.Context, s organization.State, c organization.Command, _ time.Time) (asking, organization.Command, error) {
 			if register, ok := c.(organization.RegisterOrganization); ok {
 				register.OrganizationID = id.String()

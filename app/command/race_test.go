@@ -268,3 +268,14 @@ func TestRememberedStateIsTheLogs(t *testing.T) {
 		}
 	})
 }
+
+// Times are part of an organization's state: those in memory are those of the
+// recording, as in the log.
+func TestRememberedOrganizationIsTheLogs(t *testing.T) {
+	t.Parallel()
+	w := newWorldOn(t, realLog(t))
+	want := fold[organization.State, organization.Event](t, w.log, w.org, "organization-"+w.org.String(), organization.State.Apply)
+	if got := w.commands.Organizations.Remembered(w.org); !got.Exists() || !reflect.DeepEqual(want, got) {
+		t.Errorf("log        %+v\nremembered %+v", want, got)
+	}
+}

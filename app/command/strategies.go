@@ -34,7 +34,7 @@ func newStrategies(o Options, organizations *Organizations) *Strategies {
 // SamePerson of ApproveStrategy and ActivateStrategy.
 func (s *Strategies) Execute(ctx context.Context, call Call, id uuid.UUID, commands ...strategy.Command) (Result, error) {
 	return s.executor.execute(ctx, request[strategy.State, strategy.Command]{
-		call: call, organize: call.Principal.OrganizationID, id: id, commands: commands,
+		call: call, owner: call.Principal.OrganizationID, id: id, commands: commands,
 		prepare: func(ctx context.Context, _ strategy.State, c strategy.Command, since time.Time) (asking, strategy.Command, error) {
 			m, err := s.organizations.member(ctx, call.Principal, since)
 			if err != nil {

@@ -6,7 +6,6 @@ import (
 	"reflect"
 	"slices"
 
-	"strata.dev/strata/app/eventlog"
 	"strata.dev/strata/domain/fault"
 )
 
@@ -94,7 +93,7 @@ func (c *Codec) Encode(event any) (typ string, schema int, data []byte, err erro
 	if !ok {
 		return "", 0, nil, ErrUnknown.Detailf("Go type %T has no wire type.", event)
 	}
-	data, err = eventlog.Canonical(event)
+	data, err = canonical(event)
 	if err != nil {
 		return "", 0, nil, fmt.Errorf("encode %s: %w", e.name, err)
 	}

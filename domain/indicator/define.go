@@ -103,6 +103,7 @@ func (s State) redefine(by fact.Actor, c RedefineIndicator) (Event, error) {
 // changesBetween gives what differs in the named fields, and the first of them
 // that takes comparability away.
 func changesBetween(before, after Definition, names []string) (changes []Change, breaks string) {
+	changes = []Change{} // an empty list on the wire, never null
 	for _, name := range names {
 		f := fields[name]
 		old, next := f.get(&before), f.get(&after)

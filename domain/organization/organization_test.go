@@ -280,7 +280,7 @@ func TestNoSequenceOfCommandsBreaksTheRules(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := decider.Fold(after())
 		clock := now
-		for range rapid.IntRange(1, 50).Draw(t, "steps") {
+		for range rapid.SampledFrom([]int{60, 30, 10}).Draw(t, "steps") {
 			clock = clock.Add(time.Duration(rapid.IntRange(0, 36).Draw(t, "hours")) * time.Hour)
 			by := fact.Actor{ID: members.Draw(t, "by"), Kind: fact.Person, At: clock, Roles: []string{authz.Administrator}}
 			var c organization.Command
@@ -329,8 +329,8 @@ func TestNoSequenceOfCommandsBreaksTheRules(t *testing.T) {
 			holdsAlways(t, s, clock)
 		}
 	})
-	if accepted == 0 {
-		t.Error("nothing was ever accepted: the test shows nothing")
+	if accepted < 50 {
+		t.Errorf("only %d commands were accepted: the test shows little", accepted)
 	}
 }
 

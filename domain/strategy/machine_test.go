@@ -191,7 +191,7 @@ func TestNoSequenceOfCommandsBreaksTheRules(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var s strategy.State
 		var m model
-		for range rapid.IntRange(1, 60).Draw(t, "steps") {
+		for range rapid.SampledFrom([]int{60, 30, 10}).Draw(t, "steps") {
 			by, c := anyone(t), strategy.Command(nil)
 			if rapid.Bool().Draw(t, "likely") {
 				by, c = likely(t, s)

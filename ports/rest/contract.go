@@ -198,8 +198,12 @@ func pointer(segments ...string) string {
 	var b strings.Builder
 	for _, s := range segments {
 		b.WriteByte('/')
-		s = strings.NewReplacer("~", "~0", "/", "~1").Replace(s)
-		b.WriteString(strings.NewReplacer("{", "%7B", "}", "%7D", "+", "%2B").Replace(s))
+		b.WriteString(fragmentEscapes.Replace(pointerEscapes.Replace(s)))
 	}
 	return b.String()
 }
+
+var (
+	pointerEscapes  = strings.NewReplacer("~", "~0", "/", "~1")
+	fragmentEscapes = strings.NewReplacer("{", "%7B", "}", "%7D", "+", "%2B")
+)

@@ -13,7 +13,7 @@ import (
 func (s *server) envelope(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
-		x := &exchange{started: s.options.Now(), path: r.URL.Path, requestID: requestID(r.Header), remote: c.RealIP()}
+		x := &exchange{started: s.options.Now(), path: r.URL.Path, requestID: requestID(r.Header)}
 		x.traceParent, x.traceState = traceContext(r.Header)
 		c.Set(echoKey, x)
 		c.SetRequest(r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x)))

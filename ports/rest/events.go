@@ -18,6 +18,8 @@ const (
 	// feedStep is how long one question of a long poll may wait, so that a
 	// poller notices soon that the service is draining.
 	feedStep = 5 * time.Second
+	// feedPause is between two questions of which the first found nothing new.
+	feedPause = 20 * time.Millisecond
 )
 
 // ListEvents handles GET /v1/events.
@@ -62,10 +64,23 @@ func (s *server) nextEvents(ctx context.Context, x *exchange, f query.EventsFilt
 		case err == nil:
 			feed = more
 		case errors.Is(err, query.ErrProjectionBehind):
-			err = nil // nothing has happened yet
+			err = pause(ctx) // nothing has happened yet
 		}
 	}
 	return feed, err
+}
+
+// pause keeps a long poll from turning into a busy loop should the read side
+// refuse to wait.
+func pause(ctx context.Context) error {
+	timer := time.NewTimer(feedPause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // feedAnswer sends the documents as they were encoded: through a JSON encoder

@@ -23,7 +23,6 @@ type exchange struct {
 	requestID   string
 	traceParent string
 	traceState  string
-	remote      string
 	code        string // of the refusal; "" = answered
 
 	principal command.Principal
@@ -75,7 +74,7 @@ func (x *exchange) call(hash []byte, reason string) command.Call {
 		CommandID:   x.commandID(),
 		Hash:        hash,
 		Expected:    x.expected,
-		Origin:      eventlog.Origin{Kind: "api", Channel: "http", Remote: x.remote},
+		Origin:      eventlog.Origin{Kind: "api", Channel: "http"}, // not the address: the log keeps it for ever
 		RequestID:   x.requestID,
 		TraceParent: x.traceParent,
 		TraceState:  x.traceState,

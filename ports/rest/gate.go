@@ -148,7 +148,7 @@ func (s *server) check(c echo.Context, x *exchange) (err error) {
 	}
 	if op.accepts == mediaXML {
 		body, err := limited(c.Response(), r, maxXML)
-		r.Body = upload{body, http.NewResponseController(c.Response())}
+		r.Body = upload{body, http.NewResponseController(c.Response()), time.Now().Add(importTime + writeTimeout)}
 		return err
 	}
 	if x.body, err = readJSON(c.Response(), r); err != nil {
@@ -299,7 +299,7 @@ func objections(f *fault.Fault, e *jsonschema.ValidationError, at string, englis
 	if len(e.Causes) == 0 {
 		where := at
 		for _, segment := range e.InstanceLocation {
-			where += "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(segment)
+			where += "/" + pointerEscapes.Replace(segment)
 		}
 		keyword := "schema"
 		if path := e.ErrorKind.KeywordPath(); len(path) > 0 {

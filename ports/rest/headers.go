@@ -86,10 +86,10 @@ func unquoted(v string) (string, bool) {
 	}
 	var b strings.Builder
 	for i := 0; i < len(v); i++ {
-		switch {
-		case v[i] == '"':
+		switch v[i] {
+		case '"':
 			return "", false
-		case v[i] == '\\':
+		case '\\':
 			if i++; i == len(v) || (v[i] != '"' && v[i] != '\\') {
 				return "", false
 			}

@@ -86,11 +86,28 @@ func head(list []stratml.Deviation) []stratml.Deviation {
 type upload struct {
 	io.ReadCloser
 	connection *http.ResponseController
+	until      time.Time // deadline of the connection once the body is read
 }
 
 func (u upload) Read(p []byte) (int, error) {
-	if err := u.connection.SetReadDeadline(time.Now().Add(patience)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+	if err := u.deadline(time.Now().Add(patience)); err != nil {
 		return 0, err
 	}
-	return u.ReadCloser.Read(p)
+	n, err := u.ReadCloser.Read(p)
+	if err != nil {
+		// net/http goes on reading to notice a caller who leaves; a deadline
+		// passed by then would look like one and cancel the import.
+		err = errors.Join(err, u.deadline(u.until))
+		if errors.Is(err, io.EOF) {
+			err = io.EOF // readers compare
+		}
+	}
+	return n, err
+}
+
+func (u upload) deadline(t time.Time) error {
+	if err := u.connection.SetReadDeadline(t); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return err
+	}
+	return nil
 }

@@ -63,8 +63,8 @@ func (l *limiter) allow(p command.Principal, h http.Header) error {
 	allowed := bucket.AllowN(now, 1)
 	left := bucket.TokensAt(now)
 	full := math.Ceil((float64(l.rate.Requests) - left) / float64(bucket.Limit()))
-	h["RateLimit-Policy"] = l.policy
-	h["RateLimit"] = []string{`"default";r=` + strconv.Itoa(max(0, int(left))) + `;t=` + strconv.Itoa(int(full))}
+	h["Ratelimit-Policy"] = l.policy
+	h["Ratelimit"] = []string{`"default";r=` + strconv.Itoa(max(0, int(left))) + `;t=` + strconv.Itoa(int(full))}
 	if allowed {
 		return nil
 	}

@@ -22,10 +22,18 @@ import (
 	"strata.dev/strata/app/eventlog"
 	"strata.dev/strata/app/query"
 	"strata.dev/strata/ports/rest"
+	"strata.dev/strata/tests/testenv"
 )
 
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m)
+	code := testenv.Main(m)
+	if code == 0 {
+		if err := goleak.Find(); err != nil {
+			_, _ = os.Stderr.WriteString(err.Error() + "\n")
+			code = 1
+		}
+	}
+	os.Exit(code)
 }
 
 func TestErrorsKeepTheirSecrets(t *testing.T) {
@@ -64,7 +72,8 @@ func TestRequestAndTraceIDs(t *testing.T) {
 	w := newWorld(t)
 	const trace = "0af7651916cd43dd8448eb211c80319c"
 	a := w.do(request{method: "GET", path: "/v1/nothing", header: http.Header{
-		"X-Request-Id": {"check-1"}, "Traceparent": {"00-" + trace + "-b7ad6b7169203331-01"}}}).want(404, "not-found")
+		"X-Request-Id": {"check-1"}, "Traceparent": {"00-" + trace + "-b7ad6b7169203331-01"},
+	}}).want(404, "not-found")
 	if a.header.Get("X-Request-Id") != "check-1" || a.str("traceId") != trace || a.str("instance") != "urn:strata:request:check-1" {
 		t.Errorf("%v %s", a.header, a.body)
 	}
@@ -99,13 +108,17 @@ func TestTheFeedHoldsBackEmptyAnswers(t *testing.T) {
 	}
 	w.do(request{method: "GET", path: "/v1/events?types=nonsense", token: o.tokens[author]}).want(422, "validation-failed")
 	w.do(request{method: "GET", path: "/v1/events?after=-1", token: o.tokens[author]}).want(422, "validation-failed")
-	behind := w.do(request{method: "GET", path: "/v1/events", token: o.tokens[author],
-		header: http.Header{"Strata-Min-Position": {"1000000"}, "Prefer": {"wait=0"}}}).want(503, "projection-behind")
+	behind := w.do(request{
+		method: "GET", path: "/v1/events", token: o.tokens[author],
+		header: http.Header{"Strata-Min-Position": {"1000000"}, "Prefer": {"wait=0"}},
+	}).want(503, "projection-behind")
 	if behind.header.Get("Retry-After") != "1" || behind.str("wanted") != "1000000" || behind.header.Get("Strata-Position") != behind.str("reached") {
 		t.Errorf("%v %s", behind.header, behind.body)
 	}
-	w.do(request{method: "GET", path: "/v1/events", token: o.tokens[author],
-		header: http.Header{"Strata-Min-Position": {"soon"}}}).want(400, "malformed-request")
+	w.do(request{
+		method: "GET", path: "/v1/events", token: o.tokens[author],
+		header: http.Header{"Strata-Min-Position": {"soon"}},
+	}).want(400, "malformed-request")
 }
 
 func TestALostCommitIsUnknown(t *testing.T) {

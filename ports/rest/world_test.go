@@ -168,10 +168,14 @@ func (w *world) register(name string, roles ...string) organization {
 	o.tokens["admin"] = w.token(oidc.Claims{Organization: o.id, Subject: "admin"})
 	o.tokens["officer"] = w.token(oidc.Claims{Organization: o.id, Subject: "officer"})
 	for _, role := range roles {
-		member := w.do(request{path: "/v1/organization/commands/enrol-member", token: o.tokens["admin"],
-			body: `{"issuer":"` + oidc.DevIssuer + `","subject":"` + role + `","kind":"person"}`}).want(http.StatusOK, "").str("memberId")
-		w.do(request{path: "/v1/organization/commands/grant-role", token: o.tokens["admin"],
-			body: `{"memberId":"` + member + `","role":"` + role + `","ticketRef":"T-1"}`}).want(http.StatusOK, "")
+		member := w.do(request{
+			path: "/v1/organization/commands/enrol-member", token: o.tokens["admin"],
+			body: `{"issuer":"` + oidc.DevIssuer + `","subject":"` + role + `","kind":"person"}`,
+		}).want(http.StatusOK, "").str("memberId")
+		w.do(request{
+			path: "/v1/organization/commands/grant-role", token: o.tokens["admin"],
+			body: `{"memberId":"` + member + `","role":"` + role + `","ticketRef":"T-1"}`,
+		}).want(http.StatusOK, "")
 		o.tokens[role] = w.token(oidc.Claims{Organization: o.id, Subject: role})
 	}
 	return o
@@ -195,8 +199,10 @@ func (w *world) indicator(o organization) (indicatorPath, strategyPath string) {
 	w.t.Helper()
 	strategyPath = w.draft(o)
 	goal := w.do(request{path: strategyPath + "/commands/add-goal", token: o.tokens[author], body: `{"name":"Goal"}`}).want(200, "").str("goalId")
-	objective := w.do(request{path: strategyPath + "/commands/add-objective", token: o.tokens[author],
-		body: `{"goalId":"` + goal + `","name":"Objective"}`}).want(200, "").str("objectiveId")
+	objective := w.do(request{
+		path: strategyPath + "/commands/add-objective", token: o.tokens[author],
+		body: `{"goalId":"` + goal + `","name":"Objective"}`,
+	}).want(200, "").str("objectiveId")
 	a := w.do(request{path: "/v1/indicators", token: o.tokens[author], body: `{"strategyId":"` + strings.TrimPrefix(strategyPath, "/v1/strategies/") + `",
 		"objectiveId":"` + objective + `","definition":{"name":"Emissions","unit":"t","type":"quantitative","direction":"decrease","frequency":"year"}}`}).
 		want(http.StatusCreated, "")

@@ -26,7 +26,12 @@ type bench struct {
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Stdout)
+	var err error
+	if dsn := os.Getenv(plainServerURL); dsn != "" {
+		err = servePlain(ctx, dsn, os.Getenv("BENCH_PLAIN_SERVER_PORT"))
+	} else {
+		err = run(ctx, os.Stdout)
+	}
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -56,6 +61,12 @@ func run(ctx context.Context, out io.Writer) error {
 		run  func(context.Context) error
 	}{
 		{"append", b.benchAppend},
+		{"relay", b.benchRelay},
+		{"latency", b.benchLatency},
+		{"poll", b.benchPoll},
+		{"rebuild", b.benchRebuild},
+		{"http", b.benchHTTP},
+		{"idle", b.benchIdle},
 	} {
 		if *only != "" && !strings.Contains(","+*only+",", ","+section.name+",") {
 			continue

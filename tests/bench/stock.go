@@ -191,3 +191,17 @@ func purge(url, queue string) error {
 	_, err = channel.QueuePurge(queue, false)
 	return err
 }
+
+// declareTopic makes a durable topic exchange.
+func declareTopic(url, exchange string) error {
+	connection, err := amqp.Dial(url)
+	if err != nil {
+		return err
+	}
+	defer connection.Close()
+	channel, err := connection.Channel()
+	if err != nil {
+		return err
+	}
+	return channel.ExchangeDeclare(exchange, amqp.ExchangeTopic, true, false, false, false, nil)
+}

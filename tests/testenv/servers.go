@@ -132,7 +132,7 @@ func (s *started) stop() error {
 }
 
 // StartPostgres starts a server of the test's own, which it may Kill, Stop and
-// Start again. It is empty, without Strata's roles: see MigrateLog.
+// Start again. It is empty, without Strata's roles: see Migrate.
 func StartPostgres(t testing.TB) *embedded.Postgres {
 	t.Helper()
 	dir := ownDir(t)

@@ -86,21 +86,24 @@ func (p *Projection[D]) claim(ctx context.Context) (release func() error, err er
 		conn.Release()
 		return nil, err
 	}
-	return func() error { return unclaim(ctx, conn) }, nil
+	return func() error { return p.unclaim(ctx, conn) }, nil
 }
 
-// unclaim closes the connection: the lock goes with it, whatever state it is in.
-func unclaim(ctx context.Context, conn *pgxpool.Conn) error {
-	c := conn.Hijack()
-	if c.IsClosed() {
-		return nil
-	}
+// unclaim gives the lock back. A connection that cannot is closed: the lock goes
+// with it, once the server has noticed.
+func (p *Projection[D]) unclaim(ctx context.Context, conn *pgxpool.Conn) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	return c.Close(ctx)
+	if _, err := conn.Exec(ctx, `SELECT pg_advisory_unlock(hashtextextended('strata rebuild ' || $1, 0))`, p.Name()); err == nil {
+		conn.Release()
+		return nil
+	}
+	return conn.Hijack().Close(ctx)
 }
 
-// sweep drops what killed rebuilds left behind, and retired copies that nobody reads any more.
+// sweep drops what killed rebuilds left behind, and retired copies that nobody
+// reads any more. Only who holds the claim may: else a copy that is being built
+// would look like one left behind.
 func (p *Projection[D]) sweep(ctx context.Context) error {
 	_, err := p.pool.Exec(ctx, `
 		SELECT drop_generation(projection, generation) FROM generations
@@ -110,6 +113,21 @@ func (p *Projection[D]) sweep(ctx context.Context) error {
 		return fmt.Errorf("drop old generations: %w", err)
 	}
 	return nil
+}
+
+// Sweep drops what earlier rebuilds left behind: copies that were not finished,
+// and replaced ones that no reader can be in any more. A service does so when it
+// starts; a rebuild does so by itself. While a rebuild runs there is nothing to do.
+func (p *Projection[D]) Sweep(ctx context.Context) (err error) {
+	release, err := p.claim(ctx)
+	if errors.Is(err, projection.ErrRebuilding) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("sweep projection %s: %w", p.Name(), err)
+	}
+	defer func() { err = errors.Join(err, release()) }()
+	return p.sweep(ctx)
 }
 
 // create makes the copy to build; one that this run made before goes.

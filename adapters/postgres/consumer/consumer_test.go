@@ -227,24 +227,9 @@ func TestNothingIsHeldWhileAHandlerWorks(t *testing.T) {
 	defer s.await(t, upTo(10))
 	defer close(release)
 
-	rows, err := pool.Query(t.Context(), `SELECT format('%s: %s, xid %s, xmin %s, locks %s', application_name, state, backend_xid, backend_xmin,
-	(SELECT string_agg(locktype || ' ' || mode, ', ') FROM pg_locks l WHERE l.pid = a.pid AND locktype <> 'advisory'))
-FROM pg_stat_activity a WHERE datname = current_database() AND application_name LIKE 'strata %'
-	AND (state <> 'idle' OR backend_xid IS NOT NULL OR backend_xmin IS NOT NULL OR EXISTS
-		(SELECT FROM pg_locks l WHERE l.pid = a.pid AND locktype <> 'advisory'))`)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var held string
-		if err := rows.Scan(&held); err != nil {
-			t.Fatal(err)
-		}
-		t.Error(held)
-	}
-	if err := rows.Err(); err != nil {
-		t.Fatal(err)
+	held, err := logfill.Held(t.Context(), pool)
+	if err != nil || len(held) != 0 {
+		t.Errorf("held: %v, %v", held, err)
 	}
 }
 
@@ -391,10 +376,21 @@ func TestRunSaysThatADrainWasNotComplete(t *testing.T) {
 	}
 }
 
+func TestWithoutGroupsThereIsStillTheListOfParkedStreams(t *testing.T) {
+	defer goleak.VerifyNone(t, append(testenv.LeakOptions(), goleak.IgnoreCurrent())...)
+	c, err := consumer.New(testenv.Log(t).App, nil, consumer.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if parked, err := c.Parked(t.Context()); err != nil || len(parked) != 0 {
+		t.Errorf("%v, %v", parked, err)
+	}
+}
+
 func TestGroupsAreChecked(t *testing.T) {
 	handler := func(context.Context, []eventlog.Event) error { return nil }
 	for name, groups := range map[string][]consumer.Group{
-		"none":            nil,
 		"no name":         {{Handler: handler}},
 		"nothing to do":   {{Name: "a"}},
 		"twice":           {{Name: "a", Handler: handler}, {Name: "a", Handler: handler}},

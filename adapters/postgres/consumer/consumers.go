@@ -62,10 +62,11 @@ type Consumers struct {
 	lease   *pgx.ConnConfig
 }
 
-// New prepares the groups; nothing connects before Run. url is the log
+// New prepares the groups; nothing connects before it is needed. url is the log
 // database's, for a role that may SELECT from events and write cursors and
 // parked. It must reach PostgreSQL itself or a pooler in session mode: the
-// lease is a session lock.
+// lease is a session lock. Without groups, Parked is what it is good for.
+// Consumers that are not Run must be closed.
 func New(url string, groups []Group, opts Options) (*Consumers, error) {
 	opts = opts.withDefaults()
 	seen := make(map[string]bool, len(groups))
@@ -77,9 +78,6 @@ func New(url string, groups []Group, opts Options) (*Consumers, error) {
 			return nil, fmt.Errorf("consumer group %q is there twice", g.Name)
 		}
 		seen[g.Name] = true
-	}
-	if len(groups) == 0 {
-		return nil, errors.New("no consumer groups")
 	}
 
 	reading, err := connConfig(url, "strata consumers")
@@ -115,8 +113,7 @@ func New(url string, groups []Group, opts Options) (*Consumers, error) {
 // nothing. It returns nil after a complete drain, and may be called once. A
 // database or broker that cannot be reached is no reason to return: see Status.
 func (c *Consumers) Run(ctx context.Context) error {
-	defer c.control.Close()
-	defer func() { _ = c.reading.Close() }() // everything is out of use by then
+	defer c.Close()
 
 	logger := watermillLog{c.opts.Logger}
 	router, err := message.NewRouter(message.RouterConfig{CloseTimeout: 5 * time.Second}, logger)
@@ -156,13 +153,21 @@ func (c *Consumers) Run(ctx context.Context) error {
 		if err := router.Close(); err != nil {
 			failure = errors.Join(failure, fmt.Errorf("router: %w", err))
 		}
-		<-routed
+		if err := <-routed; err != nil {
+			failure = errors.Join(failure, fmt.Errorf("router: %w", err))
+		}
 	case err := <-routed: // it stops by itself only if it could not start
 		failure = fmt.Errorf("router stopped: %w", errors.Join(err, c.drain()))
 	}
 	stopLeases() // only now may another process begin
 	held.Wait()
 	return failure
+}
+
+// Close frees the connections of consumers that were never Run. Run does so by itself.
+func (c *Consumers) Close() {
+	c.control.Close()
+	_ = c.reading.Close() // nothing uses it any more
 }
 
 // drain stops the fetching everywhere and waits for what is in flight.

@@ -6,10 +6,12 @@ package resttest
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -20,23 +22,32 @@ import (
 	"strata.dev/strata/api"
 )
 
-// Contract loads and validates the OpenAPI document.
+// Contract is the OpenAPI document, loaded and found valid once per process.
+// Nobody may change it.
 func Contract(t testing.TB) *openapi3.T {
 	t.Helper()
-	text, err := api.OpenAPI()
+	doc, err := load()
 	if err != nil {
 		t.Fatal(err)
+	}
+	return doc
+}
+
+var load = sync.OnceValues(func() (*openapi3.T, error) {
+	text, err := api.OpenAPI()
+	if err != nil {
+		return nil, err
 	}
 	loader := openapi3.NewLoader()
 	doc, err := loader.LoadFromData(text)
 	if err != nil {
-		t.Fatalf("load the contract: %v", err)
+		return nil, fmt.Errorf("load the contract: %w", err)
 	}
 	if err := doc.Validate(loader.Context); err != nil {
-		t.Fatalf("the contract is not valid OpenAPI: %v", err)
+		return nil, fmt.Errorf("the contract is not valid OpenAPI: %w", err)
 	}
-	return doc
-}
+	return doc, nil
+})
 
 // Checked answers as next does and fails t for an answer the contract does not
 // allow. Answers to routes that the contract does not have must be problems.

@@ -78,3 +78,13 @@ func TestStartsAndStopsPrivateServers(t *testing.T) {
 type writerFunc func([]byte) (int, error)
 
 func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
+
+func TestRaceDetectorNeedsACompiler(t *testing.T) {
+	t.Setenv("CC", "")
+	if got := programs([]string{"go", "test", "./..."}); got != nil {
+		t.Errorf("without -race %v is needed", got)
+	}
+	if got := programs([]string{"go", "test", "-race", "./..."}); len(got) != 1 || got[0].Name != "gcc" {
+		t.Errorf("with -race %v is needed", got)
+	}
+}

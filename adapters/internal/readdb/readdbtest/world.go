@@ -176,7 +176,7 @@ func (w *World) decideStrategy(s *Strategy) {
 		w.strategy(s, decider, strategy.ActivateStrategy{
 			ContentHash: r.ContentHash, Meaning: strategy.Activation, IndicatorDigest: digest, Policy: strategy.Policy{Approvals: 1},
 		})
-	case n < 19:
+	case r.Stage != strategy.Draft && n < 19:
 		w.strategy(s, decider, strategy.RequestChanges{ContentHash: r.ContentHash, Comments: "not yet"})
 	default:
 		w.strategy(s, w.author, strategy.WithdrawRevision{Reason: "r"})
@@ -198,6 +198,18 @@ func (w *World) Define(s *Strategy) *Indicator {
 		}})
 	w.Indicators = append(w.Indicators, i)
 	return i
+}
+
+// ActivateFirst submits, approves and activates the strategy's working revision.
+func (w *World) ActivateFirst(s *Strategy) {
+	w.strategy(s, w.author, strategy.SubmitStrategy{IndicatorDigest: digest, AsOfPosition: 1, Summary: "s"})
+	hash, policy := s.State.Working.ContentHash, strategy.Policy{Approvals: 2, ComplianceRequired: true}
+	w.strategy(s, w.others[0], strategy.ApproveStrategy{ContentHash: hash, Meaning: strategy.Business, Policy: policy})
+	w.strategy(s, w.others[1], strategy.ApproveStrategy{ContentHash: hash, Meaning: strategy.Compliance, Policy: policy})
+	w.strategy(s, w.others[0], strategy.ActivateStrategy{ContentHash: hash, Meaning: strategy.Activation, IndicatorDigest: digest, Policy: policy})
+	if !s.State.HasInForce() {
+		panic("readdbtest: the activation was refused")
+	}
 }
 
 func (w *World) measure(i *Indicator) {

@@ -1,0 +1,62 @@
+package system
+
+import (
+	"context"
+	"crypto/sha256"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+const readTimeout = time.Minute
+
+// Log reads the whole log from its table, past the service.
+func (s *System) Log(t testing.TB) []Record {
+	t.Helper()
+	var all []Record
+	s.query(t, `SELECT position, organization_sequence, version, organization_id, event_id, command_id, stream_id, type, data
+	            FROM events ORDER BY position`, func(rows pgx.Rows) (err error) {
+		all, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (r Record, err error) {
+			var command *uuid.UUID
+			var data []byte
+			err = row.Scan(&r.Position, &r.OrganizationSequence, &r.Version, &r.Organization, &r.ID, &command, &r.Stream, &r.Type, &data)
+			if command != nil {
+				r.Command = *command
+			}
+			r.Digest = sha256.Sum256(data)
+			return r, err
+		})
+		return err
+	})
+	return all
+}
+
+// Head is the last position of the log, past the service.
+func (s *System) Head(t testing.TB) (head int64) {
+	t.Helper()
+	s.query(t, `SELECT coalesce(max(position), 0) FROM events`, func(rows pgx.Rows) (err error) {
+		head, err = pgx.CollectExactlyOneRow(rows, pgx.RowTo[int64])
+		return err
+	})
+	return head
+}
+
+func (s *System) query(t testing.TB, sql string, read func(pgx.Rows) error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), readTimeout)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, s.LogAdmin)
+	if err != nil {
+		t.Fatalf("system: read the log: %v", err)
+	}
+	defer conn.Close(ctx)
+	rows, err := conn.Query(ctx, sql)
+	if err == nil {
+		err = read(rows)
+	}
+	if err != nil {
+		t.Fatalf("system: read the log: %v", err)
+	}
+}
