@@ -10,11 +10,13 @@ MAKEFLAGS += --no-builtin-rules
 export GIT_CONFIG_COUNT := 1
 export GIT_CONFIG_KEY_0 := safe.directory
 export GIT_CONFIG_VALUE_0 := $(CURDIR)
+# Recipes get these variables; $(shell) of make 4.3 does not.
+GIT := git -c safe.directory=$(CURDIR)
 
-VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+VERSION := $(shell $(GIT) describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS := -X main.buildVersion=$(VERSION)
 # Without a repository (a source archive) there is no revision to record.
-VCS := $(shell git rev-parse --git-dir >/dev/null 2>&1 && echo auto || echo false)
+VCS := $(shell $(GIT) rev-parse --git-dir >/dev/null 2>&1 && echo auto || echo false)
 # Each test process of ours keeps about one core busy, and PostgreSQL the other.
 PARALLEL := $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$(( n > 2 ? n - 1 : 2 )))
 TESTFLAGS ?=
@@ -31,7 +33,7 @@ run: build ## build, install what is missing, start private servers and Strata w
 .PHONY: build
 build: ## build bin/strata
 	@mkdir -p bin
-	CGO_ENABLED=0 go build -trimpath -buildvcs=$(VCS) -ldflags '$(LDFLAGS)' -o bin/strata ./cmd/strata
+	go build -buildvcs=$(VCS) -ldflags '$(LDFLAGS)' -o bin/strata ./cmd/strata
 
 .PHONY: test
 test: ## run all tests on private servers, with the race detector (TESTS=./app/... TESTFLAGS=-run=X)

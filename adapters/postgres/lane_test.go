@@ -24,8 +24,13 @@ func holdLock(t *testing.T, admin string) (release func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := tx.Exec(t.Context(), `SELECT pg_advisory_xact_lock(6004514643731611649)`); err != nil {
-		t.Fatal(err)
+	for _, sql := range []string{
+		`SET LOCAL idle_in_transaction_session_timeout = 0`, // the server's own setting would end it
+		`SELECT pg_advisory_xact_lock(6004514643731611649)`,
+	} {
+		if _, err := tx.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
 	}
 	var released bool
 	release = func() {

@@ -101,8 +101,13 @@ func leaveOpen(t *testing.T, urls ...string) {
 				t.Error(err)
 			}
 		})
-		if _, err := tx.Exec(t.Context(), `INSERT INTO cursors (consumer_group, position) VALUES ('open', 0)`); err != nil {
-			t.Fatal(err)
+		for _, sql := range []string{
+			`SET LOCAL idle_in_transaction_session_timeout = 0`, // the server's own setting would end it
+			`INSERT INTO cursors (consumer_group, position) VALUES ('open', 0)`,
+		} {
+			if _, err := tx.Exec(t.Context(), sql); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 }

@@ -164,30 +164,41 @@ func TestDeviationsSayWhatAndWhere(t *testing.T) {
 	}{
 		{"none", plan1, nil, nil},
 		{"placeholder", strings.Replace(plan1, "<Description>D<", "<Description>[To be described]<", 1), []stratml.Deviation{
-			{Code: stratml.Placeholder, Path: "/StrategicPlan/StrategicPlanCore/Goal[1]/Description", Text: "[To be described]"}}, []string{"<Description>["}},
+			{Code: stratml.Placeholder, Path: "/StrategicPlan/StrategicPlanCore/Goal[1]/Description", Text: "[To be described]"},
+		}, []string{"<Description>["}},
 		{"unknown element, with a child, on a line of its own", strings.Replace(plan1, "<Goal>", "\n <id><b>x</b> y</id>\n<Goal>", 1), []stratml.Deviation{
-			{Code: stratml.UnknownElement, Path: "/StrategicPlan/StrategicPlanCore/id", Text: "x y"}}, []string{"<id>"}},
+			{Code: stratml.UnknownElement, Path: "/StrategicPlan/StrategicPlanCore/id", Text: "x y"},
+		}, []string{"<id>"}},
 		{"element of another namespace", strings.Replace(plan1, "<Goal>", `<Goal xmlns="urn:else"/><Goal>`, 1), []stratml.Deviation{
-			{Code: stratml.UnknownElement, Path: "/StrategicPlan/StrategicPlanCore/Goal"}}, []string{"<Goal xmlns"}},
+			{Code: stratml.UnknownElement, Path: "/StrategicPlan/StrategicPlanCore/Goal"},
+		}, []string{"<Goal xmlns"}},
 		{"markup inside a text", strings.Replace(plan1, "<Name>G", "<Name>G<i>o</i>al", 1), []stratml.Deviation{
-			{Code: stratml.UnknownElement, Path: "/StrategicPlan/StrategicPlanCore/Goal[1]/Name/i"}}, []string{"<i>"}},
+			{Code: stratml.UnknownElement, Path: "/StrategicPlan/StrategicPlanCore/Goal[1]/Name/i"},
+		}, []string{"<i>"}},
 		{"required child missing", strings.Replace(plan1, "<Description>D</Description>", "", 1), []stratml.Deviation{
-			{Code: stratml.MissingElement, Path: "/StrategicPlan/StrategicPlanCore/Goal[1]/Description"}}, []string{"<Goal>"}},
+			{Code: stratml.MissingElement, Path: "/StrategicPlan/StrategicPlanCore/Goal[1]/Description"},
+		}, []string{"<Goal>"}},
 		{"repeated child", strings.Replace(plan1, "<Description>D", "<Name>H</Name><Description>D", 1), []stratml.Deviation{
-			{Code: stratml.RepeatedElement, Path: "/StrategicPlan/StrategicPlanCore/Goal[1]/Name[2]", Text: "H"}}, []string{"<Name>H"}},
+			{Code: stratml.RepeatedElement, Path: "/StrategicPlan/StrategicPlanCore/Goal[1]/Name[2]", Text: "H"},
+		}, []string{"<Name>H"}},
 		{"children out of order", strings.Replace(plan1, "<Name>G</Name><Description>D</Description>", "<Description>D</Description><Name>G</Name>", 1), []stratml.Deviation{
-			{Code: stratml.ElementOrder, Path: "/StrategicPlan/StrategicPlanCore/Goal[1]/Name"}}, []string{"<Name>G"}},
+			{Code: stratml.ElementOrder, Path: "/StrategicPlan/StrategicPlanCore/Goal[1]/Name"},
+		}, []string{"<Name>G"}},
 		{"stray text", strings.Replace(plan1, "<Goal>", "<Goal>stray", 1), []stratml.Deviation{
-			{Code: stratml.StrayText, Path: "/StrategicPlan/StrategicPlanCore/Goal[1]/text()", Text: "stray"}}, []string{"<Goal>"}},
+			{Code: stratml.StrayText, Path: "/StrategicPlan/StrategicPlanCore/Goal[1]/text()", Text: "stray"},
+		}, []string{"<Goal>"}},
 		{"unknown attribute", strings.Replace(plan1, "<Goal>", `<Goal rank="1">`, 1), []stratml.Deviation{
-			{Code: stratml.UnknownAttribute, Path: "/StrategicPlan/StrategicPlanCore/Goal[1]/@rank", Text: "1"}}, []string{"<Goal rank"}},
+			{Code: stratml.UnknownAttribute, Path: "/StrategicPlan/StrategicPlanCore/Goal[1]/@rank", Text: "1"},
+		}, []string{"<Goal rank"}},
 		{"identifiers: no name, and twice in two spellings", strings.Replace(plan1, "</Goal>",
 			"<Identifier>78901c50-230a-4997-a95e-eeaf289a484e</Identifier><Objective><Identifier>_78901C50-230A-4997-A95E-EEAF289A484E</Identifier></Objective></Goal>", 1), []stratml.Deviation{
 			{Code: stratml.BadIdentifier, Path: "/StrategicPlan/StrategicPlanCore/Goal[1]/Identifier", Text: "78901c50-230a-4997-a95e-eeaf289a484e"},
-			{Code: stratml.DuplicateIdentifier, Path: "/StrategicPlan/StrategicPlanCore/Goal[1]/Objective[1]/Identifier", Text: "_78901C50-230A-4997-A95E-EEAF289A484E"}}, []string{"<Identifier>7", "<Identifier>_"}},
+			{Code: stratml.DuplicateIdentifier, Path: "/StrategicPlan/StrategicPlanCore/Goal[1]/Objective[1]/Identifier", Text: "_78901C50-230A-4997-A95E-EEAF289A484E"},
+		}, []string{"<Identifier>7", "<Identifier>_"}},
 		{"values that are none", plan2(`<MeasurementInstance><ActualResult><StartDate>2022-02-30</StartDate><NumberOfUnits>about 5</NumberOfUnits></ActualResult></MeasurementInstance>`), []stratml.Deviation{
 			{Code: stratml.InvalidValue, Path: "/PerformancePlanOrReport/StrategicPlanCore/Goal[1]/Objective[1]/PerformanceIndicator[1]/MeasurementInstance[1]/ActualResult[1]/StartDate", Text: "2022-02-30"},
-			{Code: stratml.InvalidValue, Path: "/PerformancePlanOrReport/StrategicPlanCore/Goal[1]/Objective[1]/PerformanceIndicator[1]/MeasurementInstance[1]/ActualResult[1]/NumberOfUnits", Text: "about 5"}}, []string{"<StartDate>", "<NumberOfUnits>"}},
+			{Code: stratml.InvalidValue, Path: "/PerformancePlanOrReport/StrategicPlanCore/Goal[1]/Objective[1]/PerformanceIndicator[1]/MeasurementInstance[1]/ActualResult[1]/NumberOfUnits", Text: "about 5"},
+		}, []string{"<StartDate>", "<NumberOfUnits>"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -24,6 +24,7 @@ func BenchmarkCommand(b *testing.B) {
 		}
 		period := target(strconv.Itoa(1900+i%periods), "1").Period
 		w.must(w.commands.Indicators.Execute(b.Context(), w.as("owner"), score, indicator.RecordMeasurement{
-			MeasurementID: uuid.NewString(), Period: period, Value: indicator.Stated{Number: "5.90"}}))
+			MeasurementID: uuid.NewString(), Period: period, Value: indicator.Stated{Number: "5.90"},
+		}))
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"strata.dev/strata/app/eventlog"
 	"strata.dev/strata/domain/authz"
 	"strata.dev/strata/domain/fault"
+	"strata.dev/strata/domain/indicator"
 	"strata.dev/strata/domain/organization"
 	"strata.dev/strata/domain/refusal"
 	"strata.dev/strata/domain/strategy"
@@ -37,8 +38,10 @@ func TestSeveralCommandsAreOneAppend(t *testing.T) {
 	if diff := cmp.Diff([]string{"strategy.drafted", "strategy.goal-added", "strategy.objective-added"}, types(events)); diff != "" {
 		t.Fatal(diff)
 	}
-	want := command.Result{ID: id, StreamID: "strategy-" + id.String(), Version: 3, Revision: 1, Position: before + 3,
-		EventIDs: []uuid.UUID{events[0].ID, events[1].ID, events[2].ID}}
+	want := command.Result{
+		ID: id, StreamID: "strategy-" + id.String(), Version: 3, Revision: 1, Position: before + 3,
+		EventIDs: []uuid.UUID{events[0].ID, events[1].ID, events[2].ID},
+	}
 	if diff := cmp.Diff(want, r); diff != "" {
 		t.Error(diff)
 	}
@@ -143,13 +146,13 @@ func TestExpectedVersion(t *testing.T) {
 
 	w.must(w.commands.Strategies.Execute(t.Context(), expect(3), id, addGoal()))
 	_, err := w.commands.Strategies.Execute(t.Context(), expect(3), id, addGoal())
-	if f := refused(t, err, command.ErrStale); f.Extra["currentRevision"] != int64(4) {
+	if f := faultOf(t, err, command.ErrStale); f.Extra["currentRevision"] != int64(4) {
 		t.Errorf("currentRevision %v, want 4", f.Extra["currentRevision"])
 	}
 	// What the first process remembers is old now; its answer is not.
 	w.must(other.Strategies.Execute(t.Context(), expect(4), id, addGoal()))
 	_, err = w.commands.Strategies.Execute(t.Context(), expect(4), id, addGoal())
-	if f := refused(t, err, command.ErrStale); f.Extra["currentRevision"] != int64(5) {
+	if f := faultOf(t, err, command.ErrStale); f.Extra["currentRevision"] != int64(5) {
 		t.Errorf("currentRevision %v, want 5", f.Extra["currentRevision"])
 	}
 	w.must(other.Strategies.Execute(t.Context(), expect(5), id, addGoal()))
@@ -182,7 +185,7 @@ func TestOnlyMembersWithTheRole(t *testing.T) {
 	id, _, _ := w.draft()
 	n := len(w.stream("strategy-" + id.String()))
 	_, err := w.commands.Strategies.Execute(t.Context(), w.as("nobody"), id, addGoal())
-	if f := refused(t, err, command.ErrNotMember); f.Kind != fault.Forbidden || f.Rule != "membership" {
+	if f := faultOf(t, err, command.ErrNotMember); f.Kind != fault.Forbidden || f.Rule != "membership" {
 		t.Errorf("%+v", f)
 	}
 	_, err = w.commands.Strategies.Execute(t.Context(), w.as("approver"), id, addGoal())
@@ -206,7 +209,7 @@ func TestOnlyMembersWithTheRole(t *testing.T) {
 func TestOtherOrganizationsDoNotExist(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	id, _, _ := w.draft()
+	id, _, objective := w.draft()
 	stranger := newWorldOn(t, w.log)
 	stranger.commands = w.commands // which remember the strategy
 	_, there := stranger.commands.Strategies.Execute(t.Context(), stranger.as("author"), id, addGoal())
@@ -214,6 +217,16 @@ func TestOtherOrganizationsDoNotExist(t *testing.T) {
 	refused(t, there, refusal.NotFound)
 	if there.Error() != nowhere.Error() {
 		t.Errorf("%q and %q can be told apart", there, nowhere)
+	}
+	score := uuid.New()
+	w.must(w.commands.Indicators.Execute(t.Context(), w.as("author"), score, yearly(objective, id)))
+	for _, c := range []indicator.Command{target("2024", "1"), indicator.RedefineIndicator{Reason: "r"}, indicator.RetireIndicator{Reason: "r"}} {
+		_, there := stranger.commands.Indicators.Execute(t.Context(), stranger.as("author"), score, c)
+		_, nowhere := stranger.commands.Indicators.Execute(t.Context(), stranger.as("author"), uuid.New(), c)
+		refused(t, there, refusal.NotFound)
+		if there.Error() != nowhere.Error() {
+			t.Errorf("%q and %q can be told apart", there, nowhere)
+		}
 	}
 	_, err := stranger.commands.Organizations.Execute(t.Context(), stranger.as("admin"), w.org, organization.EnrolMember{})
 	refused(t, err, refusal.NotFound)
@@ -313,7 +326,8 @@ func TestLogFailuresAreAnsweredAsTheyAre(t *testing.T) {
 	broken := errors.New("connection refused")
 	log.onRead = func() error { return eventlog.ErrUnavailable.Because(broken) }
 	_, err = w.process().Strategies.Execute(t.Context(), w.as("author"), id, addGoal())
-	if refused(t, err, eventlog.ErrUnavailable); !errors.Is(err, broken) {
+	refused(t, err, eventlog.ErrUnavailable)
+	if !errors.Is(err, broken) {
 		t.Errorf("the cause is lost: %v", err)
 	}
 }
@@ -327,7 +341,7 @@ func TestLosingForEverEnds(t *testing.T) {
 		return eventlog.Receipt{}, &eventlog.VersionError{StreamID: "strategy-" + id.String(), Expected: 3, Actual: 4}
 	}
 	_, err := w.commands.Strategies.Execute(t.Context(), w.as("author"), id, addGoal())
-	if f := refused(t, err, command.ErrContended); f.Kind != fault.Unavailable {
+	if f := faultOf(t, err, command.ErrContended); f.Kind != fault.Unavailable {
 		t.Errorf("kind %v", f.Kind)
 	}
 }
@@ -352,7 +366,8 @@ func TestCallerMayGiveUp(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err := w.commands.Strategies.Execute(ctx, w.as("author"), id, addGoal())
-	if refused(t, err, eventlog.ErrUnavailable); !errors.Is(err, context.Canceled) {
+	refused(t, err, eventlog.ErrUnavailable)
+	if !errors.Is(err, context.Canceled) {
 		t.Errorf("the cause is lost: %v", err)
 	}
 	log.onAppend = nil

@@ -525,7 +525,8 @@ func TestImportSaysWhatItLeavesOut(t *testing.T) {
 			Name: "O", Indicators: []stratml.Indicator{numbers, words},
 			Stakeholders: []stratml.Stakeholder{
 				{Type: "Person", Name: "Ada Example", Roles: []stratml.Role{{Name: "Chair", Types: []string{"Performer"}}}},
-				{Type: "Organization", Name: "Examples Ltd", Description: "Maker", Roles: []stratml.Role{{Name: "Supplier", Description: "of all"}}}, {}, // a form left blank
+				{Type: "Organization", Name: "Examples Ltd", Description: "Maker", Roles: []stratml.Role{{Name: "Supplier", Description: "of all"}}},
+				{}, // a form left blank
 			},
 		}}}},
 		SHA256: strings.Repeat("0", 64),

@@ -50,10 +50,14 @@ func (i *Indicators) preparer(call Call, id uuid.UUID) func(context.Context, ind
 			return asking{}, nil, err
 		}
 		strategyID := s.StrategyID
-		if define, ok := c.(indicator.DefineIndicator); ok {
+		define, defines := c.(indicator.DefineIndicator)
+		if defines {
 			strategyID = define.StrategyID
 		}
 		authorize := func(a *indicator.Authorization) error {
+			if !s.Exists() && !defines {
+				return nil // the domain says that there is no such indicator
+			}
 			if err := read.refresh(ctx, i.strategies, call.Principal.OrganizationID, strategyID, since); err != nil {
 				return err
 			}

@@ -99,16 +99,15 @@ func TestStrategyComesIntoForce(t *testing.T) {
 		refused(t, err, indicator.ErrSecondPerson)
 		set.Authorization = indicator.Authorization{By: w.members["owner"], Roles: []string{authz.Approver}} // says the caller
 		_, err = commands.Indicators.Execute(t.Context(), w.as("author"), score, set)
-		if refused(t, err, indicator.ErrSecondPerson); t.Failed() {
-			t.Fatal(name)
-		}
+		refusedAs(t, name, err, indicator.ErrSecondPerson)
 	}
 	set := target("2025", "7")
 	set.Authorization.By = w.members["approver"]
 	w.must(w.commands.Indicators.Execute(t.Context(), w.as("author"), score, set))
 	// Facts do not stop.
 	w.must(w.commands.Indicators.Execute(t.Context(), w.as("owner"), score, indicator.RecordMeasurement{
-		MeasurementID: uuid.NewString(), Period: set.Period, Value: indicator.Stated{Number: "7.5"}}))
+		MeasurementID: uuid.NewString(), Period: set.Period, Value: indicator.Stated{Number: "7.5"},
+	}))
 }
 
 func grantsOf(t *testing.T, w *world, name string) []string {
@@ -136,9 +135,7 @@ func TestIndicatorsBelongToLivingObjectives(t *testing.T) {
 		"no id at all":                           {ObjectiveID: objective.String(), StrategyID: "x"},
 	} {
 		_, err := w.commands.Indicators.Execute(t.Context(), w.as("author"), uuid.New(), define)
-		if refused(t, err, command.ErrNoObjective); t.Failed() {
-			t.Fatal(name)
-		}
+		refusedAs(t, name, err, command.ErrNoObjective)
 	}
 	// One added by another process a moment ago is there.
 	add := strategy.AddObjective{GoalID: goal.String(), ObjectiveID: uuid.NewString()}

@@ -107,7 +107,7 @@ func oneRacerWins(t *testing.T, w *world) {
 			won++
 			continue
 		}
-		if f := refused(t, err, command.ErrStale); f.Extra["currentRevision"] != int64(4) {
+		if f := faultOf(t, err, command.ErrStale); f.Extra["currentRevision"] != int64(4) {
 			t.Errorf("currentRevision %v, want 4", f.Extra["currentRevision"])
 		}
 	}
@@ -163,7 +163,8 @@ func TestRacersOnOneIndicator(t *testing.T) {
 			return err
 		}
 		_, err := processes[i/2%2].Indicators.Execute(t.Context(), w.as("owner"), score, indicator.RecordMeasurement{
-			MeasurementID: uuid.NewString(), Period: set.Period, Value: indicator.Stated{Number: strconv.Itoa(i % 9)}})
+			MeasurementID: uuid.NewString(), Period: set.Period, Value: indicator.Stated{Number: strconv.Itoa(i % 9)},
+		})
 		return err
 	})
 	if err := errors.Join(errs...); err != nil {

@@ -93,7 +93,7 @@ func (s *Strategies) indicatorBasis(ctx context.Context, organizationID, id uuid
 func (s *Strategies) state(ctx context.Context, organizationID uuid.UUID, id string) (strategy.State, error) {
 	strategyID, err := uuid.Parse(id)
 	if err != nil {
-		return strategy.State{}, nil // no strategy has such an id
+		return strategy.State{}, ErrNoObjective.Because(err) // no strategy has such an id
 	}
 	f, err := s.executor.load(ctx, organizationID, s.executor.stream(strategyID), true)
 	return f.state, err

@@ -157,11 +157,22 @@ func types(events []eventlog.Event) []string {
 }
 
 // refused makes sure that err is the fault f, with its rule if it has one.
-func refused(t testing.TB, err error, f *fault.Fault) *fault.Fault {
+func refused(t testing.TB, err error, f *fault.Fault) {
+	t.Helper()
+	refusedAs(t, "", err, f)
+}
+
+func refusedAs(t testing.TB, what string, err error, f *fault.Fault) {
 	t.Helper()
 	if !errors.Is(err, f) {
-		t.Fatalf("got %v, want %v", err, f)
+		t.Fatalf("%s: got %v, want %v", what, err, f)
 	}
+}
+
+// faultOf is refused, and gives the occurrence.
+func faultOf(t testing.TB, err error, f *fault.Fault) *fault.Fault {
+	t.Helper()
+	refused(t, err, f)
 	got, _ := errors.AsType[*fault.Fault](err)
 	return got
 }

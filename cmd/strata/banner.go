@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 )
@@ -29,10 +31,40 @@ func banner(out io.Writer, cfg config, d demo, took time.Duration) error {
 		for _, m := range demoMembers {
 			fmt.Fprintf(&b, "  export %s=%s   # %s\n", strings.ToUpper(m.subject), d.tokens[m.subject], m.role)
 		}
+		fmt.Fprintf(&b, "\n  All of these, and more, in a shell:  . %s\n", demoEnvFile(cfg))
 		fmt.Fprintf(&b, "\n  Try:\n  curl -s -H \"Authorization: Bearer $VERA\" %s/v1/strategies/%s/scorecard\n", base, d.strategy)
 		fmt.Fprintf(&b, "  curl -s -H \"Authorization: Bearer $ARLO\" '%s/v1/events?after=0&limit=5'\n", base)
 	}
 	fmt.Fprintf(&b, "\n  Ctrl-C stops everything and keeps the data.\n%s\n", line)
 	_, err := io.WriteString(out, b.String())
 	return err
+}
+
+func demoEnvFile(cfg config) string { return filepath.Join(cfg.DataDir, "demo.env") }
+
+// writeDemoEnv writes what the README's commands need, for a shell to read.
+func writeDemoEnv(cfg config, d demo) error {
+	var b strings.Builder
+	for _, v := range [][2]string{
+		{"API", "http://" + cfg.HTTPAddr + "/v1"}, {"AMQP_URL", cfg.consumerURL}, {"ORGANIZATION", organizationOf(d)},
+		{"STRATEGY", d.strategy}, {"INDICATOR", d.indicator},
+		{"STRATA_ENV", cfg.Env}, {"STRATA_DIR", cfg.DataDir}, {"STRATA_HTTP_ADDR", cfg.HTTPAddr}, {"STRATA_ADMIN_ADDR", cfg.AdminAddr},
+		{"STRATA_LOG_URL", cfg.LogURL}, {"STRATA_PLANS_URL", cfg.PlansURL}, {"STRATA_AUDIT_URL", cfg.AuditURL},
+	} {
+		fmt.Fprintf(&b, "export %s='%s'\n", v[0], v[1])
+	}
+	for _, m := range demoMembers {
+		fmt.Fprintf(&b, "export %s='%s' # %s\n", strings.ToUpper(m.subject), d.tokens[m.subject], m.role)
+	}
+	if err := os.WriteFile(demoEnvFile(cfg), []byte(b.String()), 0o600); err != nil {
+		return fmt.Errorf("write %s: %w", demoEnvFile(cfg), err)
+	}
+	return nil
+}
+
+func organizationOf(d demo) string {
+	if d.strategy == "" {
+		return ""
+	}
+	return d.organization.String()
 }

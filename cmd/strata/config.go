@@ -46,7 +46,8 @@ type config struct {
 	LogLevel      string        `env:"STRATA_LOG_LEVEL" envDefault:"info"`      // debug, info, warn, error
 	DataDir       string        `env:"STRATA_DIR" envDefault:".strata"`         // of `strata dev` only
 
-	origin map[string]string // variable → where it came from, for config print
+	origin      map[string]string // variable → where it came from, for config print
+	consumerURL string            // of the private broker of strata dev: an example consumer's
 }
 
 const production, development = "production", "development"

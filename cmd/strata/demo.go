@@ -31,6 +31,7 @@ var demoMembers = []struct{ subject, role string }{
 type demo struct {
 	organization uuid.UUID
 	strategy     string
+	indicator    string            // the one that the README's story is about
 	tokens       map[string]string // subject → token
 }
 
@@ -94,7 +95,33 @@ func loadDemo(ctx context.Context, base string, issuer *oidc.Issuer) (demo, erro
 		return d, err
 	}
 	d.strategy = imported.StrategyID
-	return d, d.activate(ctx, people, answer.Position)
+	if err := d.activate(ctx, people, answer.Position); err != nil {
+		return d, err
+	}
+	card, err := d.scorecard(ctx, people["vera"], answer.Position)
+	for _, line := range card {
+		if line.Name == storyIndicator {
+			d.indicator = line.ID
+		}
+	}
+	return d, err
+}
+
+const storyIndicator = "Applications decided within 30 days"
+
+type cardLine struct{ ID, Name string }
+
+// scorecard lists the strategy's indicators.
+func (d demo) scorecard(ctx context.Context, c *restclient.Client, position int64) ([]cardLine, error) {
+	answer, err := c.Do(ctx, restclient.Request{
+		Method: http.MethodGet, Path: "/v1/strategies/" + d.strategy + "/scorecard", MinPosition: position,
+	})
+	if err != nil {
+		return nil, err
+	}
+	var card struct{ Items []cardLine }
+	err = answer.Decode(&card)
+	return card.Items, err
 }
 
 // activate takes the imported draft through submission and two approvals into force.
@@ -151,19 +178,11 @@ var lowerIsBetter = map[string]bool{"Greenhouse gas emissions of public building
 // setDirections says of each indicator which way is good: StratML does not, and
 // without it there is no health.
 func (d demo) setDirections(ctx context.Context, people map[string]*restclient.Client, imported int64) error {
-	answer, err := people["vera"].Do(ctx, restclient.Request{
-		Method: http.MethodGet, Path: "/v1/strategies/" + d.strategy + "/scorecard", MinPosition: imported,
-	})
+	card, err := d.scorecard(ctx, people["vera"], imported)
 	if err != nil {
 		return err
 	}
-	var card struct {
-		Items []struct{ ID, Name string }
-	}
-	if err := answer.Decode(&card); err != nil {
-		return err
-	}
-	for _, line := range card.Items {
+	for _, line := range card {
 		direction := "increase"
 		if lowerIsBetter[line.Name] {
 			direction = "decrease"

@@ -74,6 +74,9 @@ func runDev(ctx context.Context, cfg config, out io.Writer, log *slog.Logger, wi
 				return fmt.Errorf("load the demo organization: %w", err)
 			}
 		}
+		if err := writeDemoEnv(cfg, d); err != nil {
+			return err
+		}
 		return banner(out, cfg, d, time.Since(began))
 	})
 }
@@ -114,7 +117,7 @@ func startPrivate(ctx context.Context, cfg *config, out io.Writer, log *slog.Log
 		g.Go(func() error { return createDatabases(ctx, cfg, pg, secrets) })
 	}
 	if mq != nil {
-		g.Go(func() error { return createBrokerUser(ctx, cfg, mq, secrets) })
+		g.Go(func() error { return createBrokerUsers(ctx, cfg, mq, secrets) })
 	}
 	return servers, g.Wait()
 }
@@ -163,31 +166,44 @@ func createDatabases(ctx context.Context, cfg *config, pg *embedded.Postgres, se
 	return nil
 }
 
-// brokerUser is who the service is to the broker; it may touch what is called strata.* only.
-const brokerUser = "strata-service"
+// brokerUser is a user of the private broker: what it may declare, write and read.
+type brokerUser struct{ name, configure, write, read string }
 
-func createBrokerUser(ctx context.Context, cfg *config, mq *embedded.RabbitMQ, secrets *secrets) error {
-	password, err := secrets.get(brokerUser)
-	if err != nil {
-		return err
-	}
-	u, err := url.Parse(mq.URL())
-	if err != nil {
-		return fmt.Errorf("URL of the private RabbitMQ: %w", err)
-	}
-	u.User = url.UserPassword(brokerUser, password)
-	cfg.AMQPURL = u.String()
-	if secrets.done("broker-user") {
-		return nil
-	}
-	if _, err := mq.Ctl(ctx, "authenticate_user", brokerUser, password); err != nil {
-		if _, err := mq.Ctl(ctx, "add_user", brokerUser, password); err != nil {
-			return fmt.Errorf("create the broker's user: %w", err)
+var (
+	// The service touches what is called strata.* only.
+	serviceUser = brokerUser{"strata-service", `^strata\..*`, `^strata\..*`, `^strata\..*`}
+	// A consuming team has queues of its own (here example-*) and may bind them to the events.
+	consumerUser = brokerUser{"example-consumer", `^example-.*`, `^(example-.*|amq\.default)$`, `^(example-.*|strata\.events)$`}
+)
+
+// createBrokerUsers makes the service's user and an example consumer's, and
+// sets the URLs they connect with.
+func createBrokerUsers(ctx context.Context, cfg *config, mq *embedded.RabbitMQ, secrets *secrets) error {
+	for target, user := range map[*string]brokerUser{&cfg.AMQPURL: serviceUser, &cfg.consumerURL: consumerUser} {
+		password, err := secrets.get(user.name)
+		if err != nil {
+			return err
+		}
+		u, err := url.Parse(mq.URL())
+		if err != nil {
+			return fmt.Errorf("URL of the private RabbitMQ: %w", err)
+		}
+		u.User = url.UserPassword(user.name, password)
+		*target = u.String()
+		if secrets.done(user.name) {
+			continue
+		}
+		if _, err := mq.Ctl(ctx, "authenticate_user", user.name, password); err != nil {
+			if _, err := mq.Ctl(ctx, "add_user", user.name, password); err != nil {
+				return fmt.Errorf("create the broker's user %s: %w", user.name, err)
+			}
+		}
+		if _, err := mq.Ctl(ctx, "set_permissions", user.name, user.configure, user.write, user.read); err != nil {
+			return fmt.Errorf("permissions of the broker's user %s: %w", user.name, err)
+		}
+		if err := secrets.markDone(user.name); err != nil {
+			return err
 		}
 	}
-	const ours = `^strata\..*`
-	if _, err := mq.Ctl(ctx, "set_permissions", brokerUser, ours, ours, ours); err != nil {
-		return fmt.Errorf("permissions of the broker's user: %w", err)
-	}
-	return secrets.markDone("broker-user")
+	return nil
 }

@@ -23,19 +23,14 @@ func (d Date) Valid() bool {
 	return ok && t.Year() >= 1
 }
 
-// Next is the day after d, "" if d is not valid or the last one.
-func (d Date) Next() Date { return d.plus(0, 1) }
-
 // AddDays is the day n days after d (before, if n is negative), "" outside of
 // what Valid allows.
-func (d Date) AddDays(n int) Date { return d.plus(0, n) }
-
-func (d Date) plus(months, days int) Date {
+func (d Date) AddDays(n int) Date {
 	t, ok := d.time()
 	if !ok {
 		return ""
 	}
-	t = t.AddDate(0, months, days)
+	t = t.AddDate(0, 0, n)
 	if t.Year() < 1 || t.Year() > 9999 {
 		return ""
 	}

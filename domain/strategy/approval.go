@@ -41,7 +41,7 @@ func (s State) submit(by fact.Actor, c SubmitStrategy) ([]Event, error) {
 		return nil, err
 	}
 	if !w.Plan.hasGoalWithObjective() {
-		return nil, ErrNothingToApply.Detailf("There is nothing to approve yet: add at least one goal with one objective.")
+		return nil, ErrNothingToApprove.Detailf("There is nothing to approve yet: add at least one goal with one objective.")
 	}
 	return []Event{Submitted{
 		Revision: w.Number, ContentHash: s.ContentHash(c.IndicatorDigest), IndicatorDigest: c.IndicatorDigest,

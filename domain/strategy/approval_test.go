@@ -18,7 +18,7 @@ func TestSubmitting(t *testing.T) {
 	decider.Run(t, []spec{
 		{Name: "names authors and submitter", Given: withPlan, By: bob, When: submit, Then: []strategy.Event{submittedOf(withPlan, 1, ann.ID, bob.ID)}},
 		{Name: "and authors of indicators", Given: withPlan, By: ann, When: withAuthors, Then: []strategy.Event{submittedOf(withPlan, 1, ann.ID, carla.ID)}},
-		{Name: "not without an objective", Given: empty, By: ann, When: submit, Refused: strategy.ErrNothingToApply},
+		{Name: "not without an objective", Given: empty, By: ann, When: submit, Refused: strategy.ErrNothingToApprove},
 		{Name: "not twice", Given: submitted, By: ann, When: submit, Refused: strategy.ErrFrozen},
 		{Name: "not without a digest", Given: withPlan, By: ann, When: strategy.SubmitStrategy{}, Refused: refusal.Invalid},
 		{Name: "not what is in force", Given: inForce, By: ann, When: submit, Refused: strategy.ErrNoWorking},

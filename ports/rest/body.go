@@ -78,7 +78,7 @@ func readJSON(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if !utf8.Valid(raw) {
 		return nil, errMalformed.Detailf("The body is not UTF-8.")
 	}
-	if err := scanJSON(nil); err != nil {
+	if err := scanJSON(raw); err != nil {
 		return nil, err
 	}
 	canonical, err := jcs.Transform(raw)

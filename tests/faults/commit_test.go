@@ -82,6 +82,7 @@ func (w *world) commitUnheard(t *testing.T) {
 // know, never that nothing was recorded. The same key finds out later.
 func (w *world) outcomeUnknown(t *testing.T) {
 	net := w.throughWire(t)
+	w.recovered(t, "a start") // what the command needs to read is in memory now: only the commit needs the log
 	sent := w.load.Next()
 	net.mute()
 	type answer struct {

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"maps"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"strata.dev/strata/app/projection"
+	"strata.dev/strata/tests/testenv"
 )
 
 func (f *fixture) check(t *testing.T, position int64, without ...string) {
@@ -135,4 +137,44 @@ func TestTwoProjectors(t *testing.T) {
 		}
 	}
 	f.check(t, 400)
+}
+
+// A projector that waited for another one knows what that one has parked.
+func TestParkedByTheOther(t *testing.T) {
+	f := setup(t, Options{})
+	f.add("poisoned", undecodable)
+	f.add("poisoned", counted)
+	events, err := f.log.Read(t.Context(), 0, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	entered, leave := make(chan struct{}), make(chan struct{})
+	first := f.open(t, Options{Step: func(_ context.Context, name string) error {
+		if name == "before-commit" {
+			close(entered)
+			<-leave
+		}
+		return nil
+	}})
+	done := make(chan error, 2)
+	go func() { done <- first.Apply(t.Context(), events[:1]) }()
+	<-entered
+	go func() { done <- f.projection.Apply(t.Context(), events[1:]) }()
+	admin := testenv.Pool(t, f.urls.Admin)
+	testenv.Eventually(t, 10*time.Second, "the second projector waits for the first", func() error {
+		var waiting int
+		err := admin.QueryRow(t.Context(), `SELECT count(*) FROM pg_stat_activity
+			WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(&waiting)
+		if err == nil && waiting == 0 {
+			err = errors.New("nobody waits")
+		}
+		return err
+	})
+	close(leave)
+	for range 2 {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+	f.check(t, 2, "poisoned")
 }

@@ -38,17 +38,22 @@ func lockBuilding(ctx context.Context, tx pgx.Tx, projection string, number int)
 	return g, err
 }
 
+// lockGeneration locks in one statement and looks around in a second one, sent
+// together: only the second has a snapshot from after the lock, and sees what
+// another projector, for which the first one may have waited, has parked.
 func lockGeneration(ctx context.Context, tx pgx.Tx, projection, condition string, args ...any) (generation, error) {
 	var g generation
-	err := tx.QueryRow(ctx, `
-		WITH g AS (
-			SELECT generation, schema_name, position FROM public.generations
-			WHERE projection = $1 AND `+condition+` FOR UPDATE)
-		SELECT generation, position,
-		       EXISTS (SELECT FROM public.parked p WHERE p.projection = $1 AND p.generation = g.generation),
-		       set_config('search_path', quote_ident(schema_name) || ', pg_temp', true)
-		FROM g`, append([]any{projection}, args...)...).Scan(&g.number, &g.position, &g.hasParked, nil)
-	if err != nil {
+	args = append([]any{projection}, args...)
+	from := ` FROM public.generations g WHERE projection = $1 AND ` + condition
+	batch := &pgx.Batch{}
+	batch.Queue(`SELECT generation, position`+from+` FOR UPDATE`, args...).QueryRow(func(row pgx.Row) error {
+		return row.Scan(&g.number, &g.position)
+	})
+	batch.Queue(`SELECT EXISTS (SELECT FROM public.parked p WHERE p.projection = $1 AND p.generation = g.generation),
+		set_config('search_path', quote_ident(schema_name) || ', pg_temp', true)`+from, args...).QueryRow(func(row pgx.Row) error {
+		return row.Scan(&g.hasParked, nil)
+	})
+	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
 		return generation{}, fmt.Errorf("lock the generation: %w", err)
 	}
 	return g, nil

@@ -67,18 +67,24 @@ func NewWorld(log *Log, pick Pick) *World {
 	return w
 }
 
+// Few aggregates with long histories find more than many with short ones.
+const (
+	maxStrategies = 4
+	maxIndicators = 6
+)
+
 // Step tries one random command; most are accepted.
 func (w *World) Step() {
 	switch n := w.pick(100); {
-	case n < 6 || len(w.Strategies) == 0:
+	case n < 6 && len(w.Strategies) < maxStrategies || len(w.Strategies) == 0:
 		w.Draft()
-	case n < 40:
+	case n < 36:
 		w.editStrategy(w.Strategies[w.pick(len(w.Strategies))])
-	case n < 52:
+	case n < 56:
 		w.decideStrategy(w.Strategies[w.pick(len(w.Strategies))])
-	case n < 58 || len(w.Indicators) == 0:
+	case n < 60 && len(w.Indicators) < maxIndicators || len(w.Indicators) == 0:
 		w.Define(w.Strategies[w.pick(len(w.Strategies))])
-	case n < 92:
+	case n < 96:
 		w.measure(w.Indicators[w.pick(len(w.Indicators))])
 	default:
 		w.members()
@@ -242,7 +248,7 @@ func (w *World) measure(i *Indicator) {
 		}
 		w.indicator(i, w.author, c)
 	default:
-		if w.pick(4) == 0 {
+		if w.pick(20) == 0 {
 			w.indicator(i, w.author, indicator.RetireIndicator{Reason: "r"})
 		}
 	}
