@@ -51,7 +51,7 @@ compile:
 
 .PHONY: lint
 lint: bin/golangci-lint
-	@unformatted=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go')); \
+	@unformatted=$$(gofmt -l .); \
 	if [ -n "$$unformatted" ]; then printf 'not formatted, run make format:\n%s\n' "$$unformatted" >&2; exit 1; fi
 	bin/golangci-lint run ./...
 

@@ -76,7 +76,7 @@ func startHelper(t *testing.T, kind, dir string) *exec.Cmd {
 
 func testContext(t *testing.T) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -99,7 +99,7 @@ func serverDir(t *testing.T) string {
 // awaitNone waits until the list is empty.
 func awaitNone(t *testing.T, what string, list func() ([]int, error)) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	if err := waitFor(ctx, func() (bool, error) {
 		pids, err := list()

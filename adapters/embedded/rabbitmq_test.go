@@ -68,7 +68,7 @@ func take(t *testing.T, r *RabbitMQ) string {
 	t.Helper()
 	var body string
 	channel(t, r, func(ch *amqp.Channel) {
-		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		err := waitFor(ctx, func() (bool, error) {
 			d, ok, err := ch.Get("kept", true)

@@ -89,7 +89,8 @@ func contender(b *testing.B, kind string, clients int) func(ctx context.Context,
 	}
 	insert := func(ctx context.Context, q interface {
 		Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
-	}, stream string, version int64) error {
+	}, stream string, version int64,
+	) error {
 		_, err := q.Exec(ctx, `INSERT INTO rival (organization_id, stream_id, version, event_id, type, schema_version, data, metadata) VALUES ($1,$2,$3,$4,$5,1,$6,$7)`,
 			organization, stream, version+1, uuid.Must(uuid.NewV7()), "indicator.measurement-recorded", data, metadata)
 		return err

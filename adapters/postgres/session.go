@@ -15,7 +15,7 @@ const (
 	connectTimeout = 3 * time.Second
 	firstBackoff   = 20 * time.Millisecond
 	lastBackoff    = 500 * time.Millisecond
-	idleUnchecked  = 50 * time.Millisecond
+	idleUnchecked  = time.Second // a ping costs a round trip: not for busy connections
 )
 
 // session is a lane's connection. Only its lane uses it.
@@ -74,13 +74,18 @@ func (s *session) open(ctx context.Context) error {
 	return nil
 }
 
-// alive looks whether the server has hung up, if there was time for it: what was
-// found out before sending leaves no doubt about what was sent.
+// alive asks the server whether it is still there, if there was time for it to
+// go: what is found out before sending leaves no doubt about what was sent.
 func (s *session) alive() bool {
 	if s.conn == nil || s.conn.IsClosed() {
 		return false
 	}
-	return time.Since(s.used) < idleUnchecked || s.conn.PgConn().CheckConn() == nil
+	if time.Since(s.used) < idleUnchecked {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), connectTimeout)
+	defer cancel()
+	return s.conn.Ping(ctx) == nil
 }
 
 // ensure reconnects if need be: one attempt, not before the backoff has passed.

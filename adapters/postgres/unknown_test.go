@@ -144,7 +144,7 @@ func TestIdleConnectionLost(t *testing.T) {
 func TestServerCrash(t *testing.T) {
 	server := testenv.StartPostgres(t)
 	urls := ownLog(t, server)
-	log := open(t, urls.App, postgres.Options{Logger: quiet})
+	log := open(t, urls.App, postgres.Options{Logger: quiet, ResolveWithin: 500 * time.Millisecond})
 	organization := uuid.New()
 	for n := range int64(10) {
 		if _, err := log.Append(t.Context(), eventlogtest.Command(organization, "strategy-1", n, 1)); err != nil {

@@ -208,6 +208,33 @@ func TestASilentBrokerIsLeft(t *testing.T) {
 	}
 }
 
+// TestABrokerThatStopsReadingIsLeft: what is sent fills all buffers on the way,
+// and the library's own writes would wait for ever.
+func TestABrokerThatStopsReadingIsLeft(t *testing.T) {
+	noLeaks(t)
+	url := testenv.AMQP(t)
+	way, via := newProxy(t, url)
+	p := open(t, via, rabbitmq.Options{Timeout: 500 * time.Millisecond, AllowUnrouted: true})
+	testenv.Eventually(t, patience, "published", func() error { return p.Publish(rabbitmq.Exchange, messages(t, 1, 1)...) })
+	large := messages(t, 2, 61)
+	for _, m := range large {
+		m.Payload = make([]byte, 1<<20)
+	}
+	way.freeze(true)
+	began := time.Now()
+	failed := make(chan error, 1)
+	go func() { failed <- p.Publish(rabbitmq.Exchange, large...) }()
+	select {
+	case err := <-failed:
+		if err == nil || time.Since(began) > 10*time.Second {
+			t.Errorf("after %s: %v", time.Since(began), err)
+		}
+	case <-time.After(patience):
+		t.Error("Publish hangs")
+	}
+	closeInTime(t, p)
+}
+
 func TestNothingHangsWithoutABroker(t *testing.T) {
 	noLeaks(t)
 	l, err := net.Listen("tcp", "127.0.0.1:0") // takes connections and says nothing

@@ -119,6 +119,13 @@ func TestReadsOfTheRealReadSide(t *testing.T) {
 		}
 	})
 	t.Run("conditional", func(t *testing.T) {
+		tree := get(plan).want(200, "")
+		w.do(request{path: "/v1/strategies", token: others.tokens[author], body: `{"frame":{"name":"Elsewhere"}}`}).want(201, "")
+		moved := w.project()
+		if a := get(plan, "If-None-Match", tree.header.Get("Etag")).want(304, ""); a.header.Get("Strata-Position") != fmt.Sprint(moved) {
+			t.Errorf("the log moved to %d elsewhere, the answer is as of %s", moved, a.header.Get("Strata-Position"))
+		}
+		position = moved
 		for _, path := range []string{"/v1/organization", plan, plan + "/scorecard", indicator, indicator + "/series"} {
 			tag := get(path).want(200, "").header.Get("Etag")
 			a := get(path, "If-None-Match", `"0", W/`+tag).want(304, "")

@@ -84,7 +84,12 @@ func TestRequestAndTraceIDs(t *testing.T) {
 }
 
 func TestTheFeedHoldsBackEmptyAnswers(t *testing.T) {
-	w := newWorld(t)
+	waits := make(chan struct{}, 1)
+	w := newWorld(t, func(o *rest.Options) {
+		a := o.Audit.(audit)
+		a.waits = waits
+		o.Audit = a
+	})
 	o := w.register("Examples", author)
 	all := w.do(request{method: "GET", path: "/v1/events", token: o.tokens[author]}).want(200, "")
 	if !strings.HasPrefix(string(all.body), `[{"authid":`) {
@@ -101,6 +106,7 @@ func TestTheFeedHoldsBackEmptyAnswers(t *testing.T) {
 	go func() {
 		done <- w.do(request{method: "GET", path: next, token: o.tokens[author], header: http.Header{"Prefer": {"wait=30"}}})
 	}()
+	<-waits // held back now
 	plan := w.draft(o)
 	a := <-done
 	if a.status != 200 || !strings.Contains(string(a.body), strings.TrimPrefix(plan, "/v1/strategies/")) {

@@ -57,7 +57,7 @@ func newWorld(t testing.TB, change ...func(*rest.Options)) *world {
 	w := &world{t: t, issuer: issuer, log: log, logs: &logBuffer{}}
 	w.options = rest.Options{
 		Commands: command.New(command.Options{Log: log, Basis: noIndicators{log}}),
-		Plans:    noPlans{}, Audit: audit{log}, Parser: stratml.Parser{}, Tokens: verifier, Events: encoder,
+		Plans:    noPlans{}, Audit: audit{log: log}, Parser: stratml.Parser{}, Tokens: verifier, Events: encoder,
 		Log: slog.New(slog.NewJSONHandler(w.logs, nil)),
 	}
 	for _, c := range change {
@@ -209,8 +209,12 @@ func (w *world) indicator(o organization) (indicatorPath, strategyPath string) {
 	return a.header.Get("Location"), strategyPath
 }
 
-// audit answers the feed and histories from the log itself.
-type audit struct{ log eventlog.Log }
+// audit answers the feed and histories from the log itself. Whoever is told
+// that it is behind is heard of in waits, if there is room.
+type audit struct {
+	log   eventlog.Log
+	waits chan struct{}
+}
 
 func (a audit) Events(ctx context.Context, r query.Read, f query.EventsFilter) (query.Feed, error) {
 	head, err := a.log.Head(ctx)
@@ -218,6 +222,10 @@ func (a audit) Events(ctx context.Context, r query.Read, f query.EventsFilter) (
 		return query.Feed{}, err
 	}
 	if head < r.MinPosition {
+		select {
+		case a.waits <- struct{}{}:
+		default:
+		}
 		return query.Feed{}, query.ErrProjectionBehind.With("wanted", decimal(r.MinPosition)).With("reached", decimal(head))
 	}
 	all, err := a.log.Read(ctx, f.After, 10_000)

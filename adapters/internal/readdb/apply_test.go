@@ -160,8 +160,21 @@ func TestParkedByTheOther(t *testing.T) {
 	go func() { done <- first.Apply(t.Context(), events[:1]) }()
 	<-entered
 	go func() { done <- f.projection.Apply(t.Context(), events[1:]) }()
+	f.awaitLock(t)
+	close(leave)
+	for range 2 {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+	f.check(t, 2, "poisoned")
+}
+
+// awaitLock returns when somebody waits for a lock in the database.
+func (f *fixture) awaitLock(t *testing.T) {
+	t.Helper()
 	admin := testenv.Pool(t, f.urls.Admin)
-	testenv.Eventually(t, 10*time.Second, "the second projector waits for the first", func() error {
+	testenv.Eventually(t, 10*time.Second, "somebody waits for a lock", func() error {
 		var waiting int
 		err := admin.QueryRow(t.Context(), `SELECT count(*) FROM pg_stat_activity
 			WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(&waiting)
@@ -170,11 +183,4 @@ func TestParkedByTheOther(t *testing.T) {
 		}
 		return err
 	})
-	close(leave)
-	for range 2 {
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	}
-	f.check(t, 2, "poisoned")
 }

@@ -265,3 +265,39 @@ func readUntil(ctx context.Context, r *Reader, ask query.Read, stop <-chan struc
 		}
 	}
 }
+
+// A batch that waits for the row of the live generation while a rebuild takes
+// its place goes into the new one.
+func TestApplyWaitsForTheSwitch(t *testing.T) {
+	f := setup(t, Options{})
+	f.fill(10)
+	events, err := f.log.Read(t.Context(), 0, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	entered, leave := make(chan struct{}), make(chan struct{})
+	rebuilding := f.open(t, Options{Step: func(_ context.Context, name string) error {
+		if name == "before-switch" {
+			close(entered)
+			<-leave
+		}
+		return nil
+	}})
+	done := make(chan error, 2)
+	go func() { done <- rebuilding.Rebuild(t.Context(), f.log, nil) }()
+	<-entered
+	f.fill(3)
+	more, err := f.log.Read(t.Context(), 10, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { done <- f.projection.Apply(t.Context(), append(events[5:], more...)) }()
+	f.awaitLock(t)
+	close(leave)
+	for range 2 {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+	f.check(t, 13)
+}

@@ -67,6 +67,23 @@ func TestThePageIsReadByKey(t *testing.T) {
 	}
 }
 
+// TestACursorNeverGoesBack: a deposed leader may write late.
+func TestACursorNeverGoesBack(t *testing.T) {
+	pool := testenv.Pool(t, testenv.Log(t).App)
+	for _, step := range []struct{ write, want int64 }{{5, 5}, {9, 9}, {7, 9}, {9, 9}, {10, 10}} {
+		if _, err := pool.Exec(t.Context(), moveCursor, "all", step.write); err != nil {
+			t.Fatal(err)
+		}
+		var at int64
+		if err := pool.QueryRow(t.Context(), `SELECT position FROM cursors WHERE consumer_group = 'all'`).Scan(&at); err != nil {
+			t.Fatal(err)
+		}
+		if at != step.want {
+			t.Errorf("after %d the cursor is at %d, want %d", step.write, at, step.want)
+		}
+	}
+}
+
 func TestWatermillCannotWriteTheLog(t *testing.T) {
 	if _, err := (schema{}).InsertQuery(topic, nil); err == nil {
 		t.Error("InsertQuery did not refuse")

@@ -21,8 +21,12 @@ func testStreamParts(t *testing.T, log eventlog.Log) {
 		limit int
 		want  []int64
 	}{
-		{0, 0, []int64{1, 2, 3, 4, 5, 6, 7}}, {0, 3, []int64{1, 2, 3}}, {3, 2, []int64{4, 5}},
-		{5, 10, []int64{6, 7}}, {7, 0, nil}, {100, 5, nil},
+		{0, 0, []int64{1, 2, 3, 4, 5, 6, 7}},
+		{0, 3, []int64{1, 2, 3}},
+		{3, 2, []int64{4, 5}},
+		{5, 10, []int64{6, 7}},
+		{7, 0, nil},
+		{100, 5, nil},
 	} {
 		events, err := log.ReadStream(t.Context(), organization, s, c.after, c.limit)
 		if err != nil {
