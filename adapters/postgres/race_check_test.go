@@ -69,6 +69,7 @@ func (r *race) check(t *testing.T, tail []eventlog.Event) {
 // checkSQL asks the database itself, not through our code.
 func checkSQL(t *testing.T, admin string) {
 	t.Helper()
+	pool := testenv.Pool(t, admin)
 	for what, query := range map[string]string{
 		"positions without gaps": `SELECT coalesce(max(position), 0) = count(*) AND coalesce(min(position), 1) = 1 FROM events`,
 		"versions ascend with positions": `SELECT coalesce(bool_and(version = n), true) FROM
@@ -79,7 +80,7 @@ func checkSQL(t *testing.T, admin string) {
 			(SELECT recorded_at, lag(recorded_at) OVER (ORDER BY position) AS before FROM events) x`,
 	} {
 		var ok bool
-		if err := testenv.Pool(t, admin).QueryRow(t.Context(), query).Scan(&ok); err != nil || !ok {
+		if err := pool.QueryRow(t.Context(), query).Scan(&ok); err != nil || !ok {
 			t.Errorf("%s: %v, %v", what, ok, err)
 		}
 	}

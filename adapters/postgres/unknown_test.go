@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"strata.dev/strata/adapters/postgres"
 	"strata.dev/strata/app/eventlog"
@@ -29,9 +30,17 @@ func inBackground(t testing.TB, log *postgres.Log, cmd eventlog.Command) <-chan 
 	return answers
 }
 
+// count is asked again and again: over one connection, given back at once.
 func count(t testing.TB, url string) (n int64) {
 	t.Helper()
-	if err := testenv.Pool(t, url).QueryRow(t.Context(), `SELECT count(*) FROM events`).Scan(&n); err != nil {
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.QueryRow(t.Context(), `SELECT count(*) FROM events`).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	return n
