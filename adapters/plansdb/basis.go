@@ -23,7 +23,8 @@ import (
 // It refuses with query.ErrIncomplete while an indicator of the organization is
 // parked: a signature would cover something else than what is in the log.
 func (r *Reader) IndicatorBasis(ctx context.Context, organizationID, strategyID uuid.UUID, minPosition int64) (
-	digest string, authors []string, asOfPosition int64, err error) {
+	digest string, authors []string, asOfPosition int64, err error,
+) {
 	ask := query.Read{OrganizationID: organizationID, MinPosition: minPosition}
 	err = r.db.InTenantTx(ctx, ask, func(ctx context.Context, tx pgx.Tx, position int64) error {
 		asOfPosition = position

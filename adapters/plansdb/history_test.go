@@ -57,8 +57,10 @@ var errKilled = errors.New("killed")
 func TestDigestAfterKills(t *testing.T) {
 	f := setup(t, Options{})
 	w := f.history(4, 50)
-	steps := []string{"before-checkpoint", "before-commit", "after-commit", "created", "before-write", "written",
-		"finished", "caught-up", "before-switch", "switched"}
+	steps := []string{
+		"before-checkpoint", "before-commit", "after-commit", "created", "before-write", "written",
+		"finished", "caught-up", "before-switch", "switched",
+	}
 	for _, step := range steps {
 		for range 20 {
 			w.Step()

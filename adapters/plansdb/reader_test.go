@@ -298,8 +298,10 @@ func TestAnswersAsJSON(t *testing.T) {
 		want   []string
 	}{
 		"strategy": {tree, []string{`"version":"3"`, `"position":"` + fmt.Sprint(tree.Position) + `"`, `"state":"preparing"`, `"working":{"number":1,"state":"draft"`}},
-		"series": {series, []string{`"kind":"target","period":{"start":"1991-01-01","end":"1991-12-31"},"value":"1.5"`, `"kind":"measurement"`,
-			`"originalText":"1.5"`, `"epoch":0`}},
+		"series": {series, []string{
+			`"kind":"target","period":{"start":"1991-01-01","end":"1991-12-31"},"value":"1.5"`, `"kind":"measurement"`,
+			`"originalText":"1.5"`, `"epoch":0`,
+		}},
 	} {
 		b, err := json.Marshal(c.answer)
 		if err != nil {

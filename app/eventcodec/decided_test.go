@@ -133,7 +133,8 @@ func TestWhateverIsAskedIsRefusedOrWritten(t *testing.T) {
 	})
 	t.Run("strategy", func(t *testing.T) {
 		anything(t, strategy.Decide, strategy.State.Apply, []s{
-			strategy.DraftStrategy{StrategyID: ids[0], Frame: strategy.Frame{Name: "n"}}, strategy.AddGoal{GoalID: ids[0], Name: "g"},
+			strategy.DraftStrategy{StrategyID: ids[0], Frame: strategy.Frame{Name: "n"}},
+			strategy.AddGoal{GoalID: ids[0], Name: "g"},
 			strategy.AddObjective{ObjectiveID: ids[1], GoalID: ids[0]},
 		}, either(as[strategy.DraftStrategy, s](), as[strategy.AmendFrame, s](), as[strategy.AddGoal, s](), as[strategy.AmendGoal, s](),
 			as[strategy.RetireGoal, s](), as[strategy.AddObjective, s](), as[strategy.AmendObjective, s](), as[strategy.MoveObjective, s](),

@@ -46,8 +46,10 @@ func TestCursorIgnoresPaging(t *testing.T) {
 
 func TestInvalidCursors(t *testing.T) {
 	encode := base64.RawURLEncoding.EncodeToString
-	for _, c := range []string{"", "=", "!!!", "e30=", encode([]byte("{}")), encode([]byte(`{"f":"","c":"-1","a":""}`)), encode([]byte("null")),
-		encode([]byte(`{"c":1}`)), strings.Repeat("A", 5000)} {
+	for _, c := range []string{
+		"", "=", "!!!", "e30=", encode([]byte("{}")), encode([]byte(`{"f":"","c":"-1","a":""}`)), encode([]byte("null")),
+		encode([]byte(`{"c":1}`)), strings.Repeat("A", 5000),
+	} {
 		if _, _, err := query.DecodeCursor("filter", c); !errors.Is(err, query.ErrInvalidCursor) {
 			t.Errorf("%.20q: %v, want invalid-cursor", c, err)
 		}

@@ -46,10 +46,18 @@ func demoEnvFile(cfg config) string { return filepath.Join(cfg.DataDir, "demo.en
 func writeDemoEnv(cfg config, d demo) error {
 	var b strings.Builder
 	for _, v := range [][2]string{
-		{"API", "http://" + cfg.HTTPAddr + "/v1"}, {"AMQP_URL", cfg.consumerURL}, {"ORGANIZATION", organizationOf(d)},
-		{"STRATEGY", d.strategy}, {"INDICATOR", d.indicator},
-		{"STRATA_ENV", cfg.Env}, {"STRATA_DIR", cfg.DataDir}, {"STRATA_HTTP_ADDR", cfg.HTTPAddr}, {"STRATA_ADMIN_ADDR", cfg.AdminAddr},
-		{"STRATA_LOG_URL", cfg.LogURL}, {"STRATA_PLANS_URL", cfg.PlansURL}, {"STRATA_AUDIT_URL", cfg.AuditURL},
+		{"API", "http://" + cfg.HTTPAddr + "/v1"},
+		{"AMQP_URL", cfg.consumerURL},
+		{"ORGANIZATION", organizationOf(d)},
+		{"STRATEGY", d.strategy},
+		{"INDICATOR", d.indicator},
+		{"STRATA_ENV", cfg.Env},
+		{"STRATA_DIR", cfg.DataDir},
+		{"STRATA_HTTP_ADDR", cfg.HTTPAddr},
+		{"STRATA_ADMIN_ADDR", cfg.AdminAddr},
+		{"STRATA_LOG_URL", cfg.LogURL},
+		{"STRATA_PLANS_URL", cfg.PlansURL},
+		{"STRATA_AUDIT_URL", cfg.AuditURL},
 	} {
 		fmt.Fprintf(&b, "export %s='%s'\n", v[0], v[1])
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -23,8 +24,13 @@ func (c *cli) healthcheck() *cobra.Command {
 			if strings.HasPrefix(addr, ":") || strings.HasPrefix(addr, "0.0.0.0:") {
 				addr = "127.0.0.1:" + addr[strings.LastIndex(addr, ":")+1:]
 			}
-			client := &http.Client{Timeout: 3 * time.Second}
-			res, err := client.Get("http://" + addr + "/readyz")
+			ctx, cancel := context.WithTimeout(cmd.Context(), 3*time.Second)
+			defer cancel()
+			req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/readyz", nil)
+			if err != nil {
+				return usageError{fmt.Errorf("STRATA_HTTP_ADDR: %w", err)}
+			}
+			res, err := http.DefaultClient.Do(req)
 			if err != nil {
 				return fmt.Errorf("strata does not answer at %s (%w). Is it running? %w", addr, rootCause(err), errUnreachable)
 			}

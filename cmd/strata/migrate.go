@@ -131,7 +131,7 @@ func explain(what, dsn string, err error) error {
 	case errors.As(err, &dns):
 		return fmt.Errorf("cannot find %s at %s (no such host). Check the URL: %w", what, host, errUnreachable)
 	case errors.As(err, &op), errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
-		return fmt.Errorf("cannot reach %s at %s (%s). Is it up? With docker compose: docker compose ps: %w", what, host, rootCause(err), errUnreachable)
+		return fmt.Errorf("cannot reach %s at %s (%w). Is it up? With docker compose: docker compose ps: %w", what, host, rootCause(err), errUnreachable)
 	}
 	return fmt.Errorf("%s at %s: %w", what, host, err)
 }

@@ -148,7 +148,7 @@ func (s *service) open(ctx context.Context) error {
 	}
 	s.closers = append(s.closers, func() {
 		if err := s.publisher.Close(); err != nil {
-			s.log.Warn("close the connection to the broker", "err", err)
+			s.log.WarnContext(context.WithoutCancel(ctx), "close the connection to the broker", "err", err)
 		}
 	})
 	s.consumers, err = consumer.New(s.cfg.LogURL, []consumer.Group{
@@ -235,7 +235,7 @@ func (s *service) run(ctx context.Context, public, admin net.Listener, ready fun
 		}
 		return nil
 	})
-	s.log.Info("serving", "http", public.Addr().String(), "admin", admin.Addr().String(), "version", buildVersion)
+	s.log.InfoContext(inner, "serving", "http", public.Addr().String(), "admin", admin.Addr().String(), "version", buildVersion)
 	parts.Go(func() error {
 		err := ready(ctx)
 		if err == nil {
@@ -245,18 +245,18 @@ func (s *service) run(ctx context.Context, public, admin net.Listener, ready fun
 			}
 		}
 		s.draining.Store(true)
-		s.log.Info("draining")
+		s.log.InfoContext(inner, "draining")
 		grace, cancel := context.WithTimeout(inner, s.cfg.DrainTimeout)
 		defer cancel()
 		for _, server := range servers {
 			if serr := server.Shutdown(grace); serr != nil {
-				s.log.Warn("requests cut off at the end of the drain", "err", serr)
+				s.log.WarnContext(inner, "requests cut off at the end of the drain", "err", serr)
 			}
 		}
 		stopGroups()
 		return err
 	})
 	err := parts.Wait()
-	s.log.Info("stopped")
+	s.log.InfoContext(inner, "stopped")
 	return err
 }

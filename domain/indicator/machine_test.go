@@ -39,8 +39,12 @@ func anything(t *rapid.T) indicator.Command {
 	case 1:
 		field := rapid.SampledFrom([]string{"name", "unit", "direction", "frequency", "yearStart", "baseline", "toleranceAtRisk", "headline", "dimensions", "nonsense"})
 		content := rapid.SampledFrom([]indicator.Content{
-			indicator.Text("decrease"), indicator.Text("increase"), indicator.Text("1"), indicator.Text("year"), {}, indicator.Text("\xff"),
-			{Dims: indicator.Dims{"region": "north"}}, {Dimensions: byRegion.Dimensions}, {Dimensions: []indicator.Dimension{{Name: "region"}}},
+			indicator.Text("decrease"), indicator.Text("increase"), indicator.Text("1"), indicator.Text("year"),
+			{},
+			indicator.Text("\xff"),
+			{Dims: indicator.Dims{"region": "north"}},
+			{Dimensions: byRegion.Dimensions},
+			{Dimensions: []indicator.Dimension{{Name: "region"}}},
 		})
 		edits := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) indicator.Edit {
 			return indicator.Edit{Field: field.Draw(t, "field"), New: content.Draw(t, "content")}
@@ -186,8 +190,14 @@ func TestNoSequenceOfCommandsBreaksTheRules(t *testing.T) {
 		}
 	})
 	for _, e := range []indicator.Event{
-		indicator.Defined{}, indicator.Redefined{}, indicator.TargetSet{}, indicator.MeasurementRecorded{},
-		indicator.MeasurementCorrected{}, indicator.MeasurementVoided{}, indicator.HealthChanged{}, indicator.Retired{},
+		indicator.Defined{},
+		indicator.Redefined{},
+		indicator.TargetSet{},
+		indicator.MeasurementRecorded{},
+		indicator.MeasurementCorrected{},
+		indicator.MeasurementVoided{},
+		indicator.HealthChanged{},
+		indicator.Retired{},
 	} {
 		if counts[fmt.Sprintf("%T", e)] == 0 {
 			t.Errorf("no sequence got as far as %T: the test shows nothing about it", e)

@@ -24,8 +24,13 @@ func anyone(t *rapid.T) fact.Actor {
 	a := person(rapid.IntRange(1, 6).Draw(t, "member"))
 	a.Kind = rapid.SampledFrom([]fact.Kind{fact.Person, fact.Person, fact.Person, fact.Person, fact.Source, fact.Process, ""}).Draw(t, "kind")
 	a.Roles = rapid.SampledFrom([][]string{
-		{authz.Author, authz.Approver, authz.ComplianceOfficer}, {authz.Author, authz.Approver, authz.ComplianceOfficer},
-		{authz.Author}, {authz.Approver}, {authz.ComplianceOfficer}, {authz.Administrator}, nil,
+		{authz.Author, authz.Approver, authz.ComplianceOfficer},
+		{authz.Author, authz.Approver, authz.ComplianceOfficer},
+		{authz.Author},
+		{authz.Approver},
+		{authz.ComplianceOfficer},
+		{authz.Administrator},
+		nil,
 	}).Draw(t, "roles")
 	a.AuthAt = now.Add(-time.Duration(rapid.SampledFrom([]int64{0, 60, 300, 301, -3600, math.MaxInt32}).Draw(t, "age")) * time.Second)
 	return a

@@ -102,7 +102,10 @@ func (b *bench) benchLatency(ctx context.Context) error {
 	running, cancel := context.WithCancel(ctx)
 	over := make(chan error, 1)
 	go func() { over <- consumers.Run(running) }()
-	defer func() { cancel(); <-over }()
+	defer func() {
+		cancel()
+		_ = <-over // measured already
+	}()
 
 	atConsumer, readable := newArrivals(), newArrivals()
 	if err := purge(b.servers.mq.URL(), p.queue); err != nil {
@@ -124,8 +127,10 @@ func (b *bench) benchLatency(ctx context.Context) error {
 	one := func(ctx context.Context, n int, count bool) error {
 		e := newEvent(organization, "indicator-"+uuid.NewString(), 1)
 		hash := make([]byte, 32)
-		r, err := p.log.Append(ctx, eventlog.Command{ID: e.id, Hash: hash, OrganizationID: organization, StreamID: e.stream,
-			Events: []eventlog.NewEvent{{ID: e.id, Type: eventType, SchemaVersion: 1, Data: e.data, Metadata: e.metadata}}})
+		r, err := p.log.Append(ctx, eventlog.Command{
+			ID: e.id, Hash: hash, OrganizationID: organization, StreamID: e.stream,
+			Events: []eventlog.NewEvent{{ID: e.id, Type: eventType, SchemaVersion: 1, Data: e.data, Metadata: e.metadata}},
+		})
 		if err != nil || !count {
 			return err
 		}

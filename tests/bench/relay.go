@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"log/slog"
+	"os"
 	"strings"
 	"time"
 
@@ -77,7 +78,7 @@ func (b *bench) relayParts(ctx context.Context, name string, o postgres.Options)
 	p := &relayParts{urls["strata_log"], "bench.relay", log, publisher, rabbitmq.Messages{Encoder: encoder}}
 	closeAll := func() {
 		if err := publisher.Close(); err != nil {
-			slog.Error("close publisher", "err", err)
+			fmt.Fprintln(os.Stderr, "bench: close publisher:", err)
 		}
 		log.Close()
 	}

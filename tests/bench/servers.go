@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
+	"os"
 	"path/filepath"
 
 	"github.com/jackc/pgx/v5"
@@ -43,7 +44,7 @@ func startServers(ctx context.Context, dir string) (*servers, error) {
 func (s *servers) stop(ctx context.Context) {
 	for _, server := range []embedded.Server{s.mq, s.pg} {
 		if err := server.Stop(ctx); err != nil {
-			slog.Error("stop server", "err", err)
+			fmt.Fprintln(os.Stderr, "bench: stop server:", err)
 		}
 	}
 }

@@ -50,7 +50,7 @@ func pythonConsumer(t *testing.T, s *system.System, service *system.Service) {
 		want:    counts{Goals: 1, Objectives: 2, Indicators: 4, Targets: 20, Measurements: 17, Empty: 3},
 		omitted: map[string]int{"result-without-value": 3},
 	}
-	answer := importPlan(t, s, service, d, stratml.Plan(1, 2, 4, 5, 3))
+	answer, _ := importPlan(t, s, service, d, stratml.Plan(1, 2, 4, 5, 3))
 	var said strings.Builder
 	lines := bufio.NewScanner(stdout)
 	for lines.Scan() {

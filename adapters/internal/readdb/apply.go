@@ -16,6 +16,9 @@ import (
 // locker locks the generation that a batch goes into.
 type locker[D any] func(ctx context.Context, tx pgx.Tx, p *Projection[D]) (generation, error)
 
+// folder folds items into a locked generation.
+type folder[D any] func(ctx context.Context, tx pgx.Tx, g generation, items []item[D]) error
+
 func lockLiveOf[D any](ctx context.Context, tx pgx.Tx, p *Projection[D]) (generation, error) {
 	return lockLive(ctx, tx, p.Name())
 }
@@ -46,7 +49,7 @@ func (p *Projection[D]) decode(ctx context.Context, events []eventlog.Event) []i
 // What the batch as a whole cannot do is done again event by event, so that the
 // one to blame is found.
 func (p *Projection[D]) advance(ctx context.Context, items []item[D], lock locker[D]) (reached int64, err error) {
-	for _, one := range []func(context.Context, pgx.Tx, generation, []item[D]) error{p.foldBatch, p.foldEach} {
+	for _, one := range []folder[D]{p.foldBatch, p.foldEach} {
 		err = inTx(ctx, p.pool, func(tx pgx.Tx) error {
 			g, err := lock(ctx, tx, p)
 			if err != nil {
@@ -67,8 +70,7 @@ func (p *Projection[D]) advance(ctx context.Context, items []item[D], lock locke
 }
 
 // advanceIn applies what of the batch lies behind the locked generation's checkpoint.
-func (p *Projection[D]) advanceIn(ctx context.Context, tx pgx.Tx, g generation, items []item[D],
-	fold func(context.Context, pgx.Tx, generation, []item[D]) error) (int64, error) {
+func (p *Projection[D]) advanceIn(ctx context.Context, tx pgx.Tx, g generation, items []item[D], fold folder[D]) (int64, error) {
 	for len(items) > 0 && items[0].event.Position <= g.position {
 		items = items[1:]
 	}

@@ -42,10 +42,8 @@ func openPool(ctx context.Context, url, application string, settings map[string]
 }
 
 // inTx runs fn in a transaction and commits; a commit's error is the result.
-func inTx(ctx context.Context, b interface {
-	BeginTx(context.Context, pgx.TxOptions) (pgx.Tx, error)
-}, fn func(tx pgx.Tx) error) error {
-	return pgx.BeginTxFunc(ctx, b, pgx.TxOptions{}, fn)
+func inTx(ctx context.Context, pool *pgxpool.Pool, fn func(tx pgx.Tx) error) error {
+	return pgx.BeginTxFunc(ctx, pool, pgx.TxOptions{}, fn)
 }
 
 // isPoison tells what one event's content did from what happened to the

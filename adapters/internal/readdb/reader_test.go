@@ -66,7 +66,8 @@ func TestForgottenSettingSeesNothing(t *testing.T) {
 	ctx := t.Context()
 	count := func(b interface {
 		Begin(context.Context) (pgx.Tx, error)
-	}, before ...string) (n int) {
+	}, before ...string,
+	) (n int) {
 		t.Helper()
 		err := pgx.BeginFunc(ctx, b, func(tx pgx.Tx) error {
 			for _, sql := range before {
@@ -263,7 +264,7 @@ func TestReaderMapsFailures(t *testing.T) {
 		t.Errorf("a slow statement: %v, want unavailable", err)
 	}
 	own := query.ErrNotFound.Detailf("of the caller")
-	if err := r.InTenantTx(t.Context(), mine, func(context.Context, pgx.Tx, int64) error { return own }); err != own {
+	if err := r.InTenantTx(t.Context(), mine, func(context.Context, pgx.Tx, int64) error { return own }); !errors.Is(err, own) || err.Error() != own.Error() {
 		t.Errorf("a fault of the caller became %v", err)
 	}
 	nowhere, err := OpenReader(t.Context(), "postgres://nobody@127.0.0.1:1/none?sslmode=disable", "plans", nil)

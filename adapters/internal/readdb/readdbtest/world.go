@@ -28,7 +28,6 @@ type World struct {
 	pick   Pick
 	author fact.Actor
 	others []fact.Actor // who approve and activate
-	grants []string
 }
 
 // Strategy is a strategy and its state.
@@ -196,12 +195,14 @@ func (w *World) Define(s *Strategy) *Indicator {
 		objective = all[w.pick(len(all))].ID
 	}
 	i := &Indicator{ID: uuid.New()}
-	w.indicator(i, w.author, indicator.DefineIndicator{IndicatorID: i.ID.String(), StrategyID: s.ID.String(), ObjectiveID: objective,
+	w.indicator(i, w.author, indicator.DefineIndicator{
+		IndicatorID: i.ID.String(), StrategyID: s.ID.String(), ObjectiveID: objective,
 		Definition: indicator.Definition{
 			Name: w.text("Indicator"), Unit: "%", Type: indicator.Quantitative, Frequency: calendar.Year, Baseline: "10",
 			Direction:  []indicator.Direction{indicator.Increase, indicator.Decrease, indicator.AtLeast, indicator.AtMost}[w.pick(4)],
 			Dimensions: []indicator.Dimension{{Name: "sex", Values: []string{"f", "m"}}},
-		}})
+		},
+	})
 	w.Indicators = append(w.Indicators, i)
 	return i
 }
@@ -258,8 +259,10 @@ func (w *World) members() {
 	admin := w.author
 	admin.Roles = []string{authz.Administrator}
 	id := uuid.NewString()
-	w.organization(admin, organization.EnrolMember{MemberID: id, SubjectID: uuid.NewString(), Issuer: "https://issuer.example",
-		ExternalIDHash: organization.IdentityHash(w.ID.String(), "https://issuer.example", id), Kind: organization.Person})
+	w.organization(admin, organization.EnrolMember{
+		MemberID: id, SubjectID: uuid.NewString(), Issuer: "https://issuer.example",
+		ExternalIDHash: organization.IdentityHash(w.ID.String(), "https://issuer.example", id), Kind: organization.Person,
+	})
 	scope := organization.Scope{All: true}
 	if len(w.Strategies) > 0 && w.pick(2) == 0 {
 		scope = organization.Scope{StrategyIDs: []string{w.Strategies[0].ID.String()}}
