@@ -39,12 +39,13 @@ type config struct {
 
 	DevKeyFile string `env:"STRATA_DEV_KEY_FILE"` // private key of the development issuer; made if missing
 
-	AppendQueue   int           `env:"STRATA_APPEND_QUEUE" envDefault:"4096"`   // commands that may wait for the log before 429
-	DrainTimeout  time.Duration `env:"STRATA_DRAIN_TIMEOUT" envDefault:"10s"`   // how long a stop waits for what is under way
-	RatePerMinute int           `env:"STRATA_RATE_PER_MINUTE" envDefault:"600"` // requests per principal; 0 = no limit
-	DemoQueue     bool          `env:"STRATA_DEMO_QUEUE" envDefault:"false"`    // bind a queue strata.demo to every event
-	LogLevel      string        `env:"STRATA_LOG_LEVEL" envDefault:"info"`      // debug, info, warn, error
-	DataDir       string        `env:"STRATA_DIR" envDefault:".strata"`         // of `strata dev` only
+	AppendQueue   int           `env:"STRATA_APPEND_QUEUE" envDefault:"4096"`    // commands that may wait for the log before 429
+	DrainTimeout  time.Duration `env:"STRATA_DRAIN_TIMEOUT" envDefault:"10s"`    // how long a stop waits for what is under way
+	RatePerMinute int           `env:"STRATA_RATE_PER_MINUTE" envDefault:"600"`  // requests per principal; 0 = no limit
+	DemoQueue     bool          `env:"STRATA_DEMO_QUEUE" envDefault:"false"`     // bind a queue strata.demo to every event
+	AllowUnrouted bool          `env:"STRATA_ALLOW_UNROUTED" envDefault:"false"` // do not hold back an event for which no queue is bound
+	LogLevel      string        `env:"STRATA_LOG_LEVEL" envDefault:"info"`       // debug, info, warn, error
+	DataDir       string        `env:"STRATA_DIR" envDefault:".strata"`          // of `strata dev` only
 
 	origin      map[string]string // variable → where it came from, for config print
 	consumerURL string            // of the private broker of strata dev: an example consumer's

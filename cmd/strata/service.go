@@ -138,7 +138,7 @@ func (s *service) open(ctx context.Context) error {
 	if err != nil {
 		return usageError{fmt.Errorf("STRATA_INSTANCE: %w", err)}
 	}
-	options := rabbitmq.Options{Logger: s.log}
+	options := rabbitmq.Options{Logger: s.log, AllowUnrouted: s.cfg.AllowUnrouted}
 	if s.cfg.DemoQueue {
 		options.CatchAll = demoQueue
 	}

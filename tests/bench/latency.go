@@ -104,7 +104,7 @@ func (b *bench) benchLatency(ctx context.Context) error {
 	go func() { over <- consumers.Run(running) }()
 	defer func() {
 		cancel()
-		_ = <-over // measured already
+		<-over
 	}()
 
 	atConsumer, readable := newArrivals(), newArrivals()
