@@ -70,7 +70,7 @@ func (s *session) open(ctx context.Context) error {
 			return fmt.Errorf("prepare %s: %w", statement, err)
 		}
 	}
-	s.conn, s.name = conn, name
+	s.conn, s.name, s.used = conn, name, time.Now()
 	return nil
 }
 
@@ -107,7 +107,7 @@ func (s *session) ensure() error {
 	if s.backoff != 0 {
 		s.logger.Info("the event log's database can be reached again")
 	}
-	s.backoff, s.notBefore, s.used = 0, time.Time{}, time.Now()
+	s.backoff, s.notBefore = 0, time.Time{}
 	return nil
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"sync"
 	"time"
 
@@ -104,7 +105,9 @@ func (b *bench) benchLatency(ctx context.Context) error {
 	go func() { over <- consumers.Run(running) }()
 	defer func() {
 		cancel()
-		<-over
+		if err := <-over; err != nil {
+			fmt.Fprintln(os.Stderr, "bench: consumers:", err)
+		}
 	}()
 
 	atConsumer, readable := newArrivals(), newArrivals()
