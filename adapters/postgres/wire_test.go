@@ -18,7 +18,7 @@ type wire struct {
 
 	mu     sync.Mutex // protects the rest
 	links  []*link
-	mute   bool // the server's bytes do not arrive
+	mute   bool // what the server says to a group does not arrive
 	delay  bool // groups do not arrive at the server, until deliver
 	refuse bool // nobody gets through
 	closed bool
@@ -27,7 +27,8 @@ type wire struct {
 // link is one connection, in its two halves.
 type link struct {
 	client, server net.Conn
-	held           []byte // a group under way
+	grouped        bool   // a group was sent
+	held           []byte // it is under way
 	answered       bool   // the server said something, or ended, after deliver
 	delivered      bool
 }
@@ -83,7 +84,9 @@ func (w *wire) toServer(l *link) {
 		}
 		w.mu.Lock()
 		// A Bind names the statement, a Parse brings its text too.
-		if w.delay && bytes.Contains(buffer[:n], []byte("strata_append_group")) && !bytes.Contains(buffer[:n], []byte("WITH asked")) {
+		group := bytes.Contains(buffer[:n], []byte("strata_append_group")) && !bytes.Contains(buffer[:n], []byte("WITH asked"))
+		l.grouped = l.grouped || group
+		if w.delay && group {
 			l.held = append(l.held, buffer[:n]...)
 			w.mu.Unlock()
 			continue
@@ -101,7 +104,7 @@ func (w *wire) toClient(l *link) {
 	for {
 		n, err := l.server.Read(buffer)
 		w.mu.Lock()
-		mute := w.mute
+		mute := w.mute && l.grouped
 		l.answered = l.answered || l.delivered || err != nil
 		w.mu.Unlock()
 		if err != nil {
