@@ -61,11 +61,14 @@ func (w *writer) Weight() int { return w.bytes / 256 }
 // Flush writes. No row can be there yet: the checkpoint is locked in the same
 // transaction.
 func (w *writer) Flush(ctx context.Context, tx pgx.Tx) error {
-	write := events.Upsert
-	if w.loading {
-		write = events.Copy
-	}
-	err := write(ctx, tx, w.rows)
+	rows := w.rows
 	w.rows, w.bytes = nil, 0
-	return err
+	if w.loading {
+		return events.Copy(ctx, tx, rows)
+	}
+	batch := &pgx.Batch{}
+	if err := events.QueueUpsert(batch, rows); err != nil {
+		return err
+	}
+	return readdb.Send(ctx, tx, batch)
 }

@@ -2,6 +2,7 @@ package plansdb
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/google/uuid"
@@ -156,49 +157,51 @@ func (k *keys) ofIndicator(c *change, e indicator.Event) {
 	}
 }
 
-// Load implements readdb.Writer.
-func (w *writer) Load(ctx context.Context, tx pgx.Tx, batch []*change) error {
+// Load implements readdb.Writer. It is one round trip; a second one brings what
+// only the first can tell, for the few events that need it.
+func (w *writer) Load(ctx context.Context, tx pgx.Tx, changes []*change) error {
 	var k keys
-	for _, c := range batch {
+	for _, c := range changes {
 		k.of(c)
 	}
-	for _, load := range []func() error{
-		func() error { return w.organizations.Load(ctx, tx, k.organizations) },
-		func() error { return w.members.Load(ctx, tx, k.members) },
-		func() error { return w.grants.Load(ctx, tx, k.grants) },
-		func() error { return w.strategies.Load(ctx, tx, k.strategies) },
-		func() error { return w.loadElements(ctx, tx, k) },
-		func() error { return w.approvals.Load(ctx, tx, w.approvalsOf(k.voided)) },
-		func() error { return w.indicators.Load(ctx, tx, k.indicators) },
-		func() error { return w.authors.Load(ctx, tx, k.authors) },
-		func() error { return w.targets.Load(ctx, tx, k.targets) },
-		func() error { return w.measurements.Load(ctx, tx, k.measurements) },
-	} {
-		if err := load(); err != nil {
-			return err
-		}
+	first := &pgx.Batch{}
+	err := errors.Join(
+		w.organizations.Load(first, k.organizations, nil),
+		w.members.Load(first, k.members, nil),
+		w.grants.Load(first, k.grants, nil),
+		w.strategies.Load(first, k.strategies, nil),
+		w.elements.Load(first, k.elements, w.noteElements),
+		w.indicators.Load(first, k.indicators, nil),
+		w.authors.Load(first, k.authors, nil),
+		w.targets.Load(first, k.targets, nil),
+		w.measurements.Load(first, k.measurements, nil),
+	)
+	if err != nil {
+		return err
 	}
-	return nil
-}
-
-func (w *writer) loadElements(ctx context.Context, tx pgx.Tx, k keys) error {
+	if err := readdb.Send(ctx, tx, first); err != nil {
+		return err
+	}
 	wholes := make([]part, 0, len(k.wholes))
 	for _, s := range k.wholes {
 		wholes = append(wholes, part{ref: s})
 	}
-	found, err := w.elements.LoadBelow(ctx, tx, wholes, 2)
+	second := &pgx.Batch{}
+	err = errors.Join(
+		w.elements.LoadBelow(second, wholes, 2, w.noteElements),
+		w.approvals.Load(second, w.approvalsOf(k.voided), nil),
+	)
 	if err != nil {
 		return err
 	}
-	more, err := w.elements.LoadNew(ctx, tx, k.elements)
-	if err != nil {
-		return err
-	}
-	for _, r := range append(found, more...) {
+	return readdb.Send(ctx, tx, second)
+}
+
+func (w *writer) noteElements(loaded []*elementRow) {
+	for _, r := range loaded {
 		s := ref{r.org, r.strategyID}
 		w.elementsOf[s] = append(w.elementsOf[s], r.id)
 	}
-	return nil
 }
 
 // approvalsOf are the approvals that the working revisions of strategies have
@@ -243,18 +246,20 @@ func (w *writer) Weight() int {
 		8*w.strategies.Len() + 4*w.elements.Len() + 4*w.indicators.Len() + 2*w.targets.Len() + 2*w.measurements.Len()
 }
 
-// Flush implements readdb.Writer.
+// Flush implements readdb.Writer. All tables are written in one round trip,
+// except when they are loaded by COPY.
 func (w *writer) Flush(ctx context.Context, tx pgx.Tx) error {
-	for _, flush := range []func(context.Context, pgx.Tx, bool) error{
+	batch := &pgx.Batch{}
+	for _, flush := range []func(context.Context, pgx.Tx, *pgx.Batch, bool) error{
 		w.organizations.Flush, w.members.Flush, w.grants.Flush, w.strategies.Flush, w.elements.Flush,
 		w.approvals.Flush, w.indicators.Flush, w.authors.Flush, w.targets.Flush, w.measurements.Flush,
 	} {
-		if err := flush(ctx, tx, w.empty); err != nil {
+		if err := flush(ctx, tx, batch, w.empty); err != nil {
 			return err
 		}
 	}
 	if w.empty {
 		w.elementsOf = map[ref][]string{}
 	}
-	return nil
+	return readdb.Send(ctx, tx, batch)
 }

@@ -67,13 +67,8 @@ func isUnavailable(err error) bool {
 }
 
 func newRoot(environ []string) *cobra.Command {
-	root := &cobra.Command{
-		Use:           "strata",
-		Short:         "The system of record for strategies: an event log, its read databases, and its relay",
-		SilenceUsage:  true,
-		SilenceErrors: true,
-		Args:          cobra.NoArgs,
-	}
+	root := group("strata", "The system of record for strategies: an event log, its read databases, and its relay")
+	root.SilenceUsage, root.SilenceErrors = true, true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	cli := &cli{environ: environ}
 	root.AddCommand(
@@ -98,6 +93,23 @@ func (c *cli) load(stderr io.Writer) (config, *slog.Logger, error) {
 		return config{}, nil, usageError{fmt.Errorf("STRATA_LOG_LEVEL: %w", err)}
 	}
 	return cfg, slog.New(slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: level})), nil
+}
+
+// group is a command that only has others below it.
+func group(use, short string) *cobra.Command {
+	return &cobra.Command{
+		Use: use, Short: short, Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return cmd.Help()
+			}
+			hint := ""
+			if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+				hint = fmt.Sprintf("; did you mean %s?", near[0])
+			}
+			return usageError{fmt.Errorf("unknown command %q for %s%s", args[0], cmd.CommandPath(), hint)}
+		},
+	}
 }
 
 // noArgs refuses arguments as a usage error.

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"syscall"
 	"text/tabwriter"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -32,7 +33,7 @@ func (c config) databases() []database {
 }
 
 func (c *cli) migrate() *cobra.Command {
-	cmd := &cobra.Command{Use: "migrate", Short: "Bring the databases up to this version's schemas", Args: noArgs}
+	cmd := group("migrate", "Bring the databases up to this version's schemas")
 	cmd.AddCommand(&cobra.Command{
 		Use: "up", Short: "Create roles and schemas, and migrate forward (STRATA_*_ADMIN_URL)", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -60,7 +61,7 @@ func (c *cli) migrate() *cobra.Command {
 			for kind, dsn := range map[migrations.Database]string{migrations.Log: cfg.LogURL, migrations.Plans: cfg.PlansURL, migrations.Audit: cfg.AuditURL} {
 				have, want, err := migrations.Version(cmd.Context(), kind, dsn)
 				if err != nil {
-					return explain("STRATA_"+string(kind), dsn, err)
+					return explain("PostgreSQL", dsn, err)
 				}
 				fmt.Fprintf(w, "%s\t%d\t%d\n", kind, have, want)
 			}
@@ -136,8 +137,13 @@ func explain(what, dsn string, err error) error {
 	return fmt.Errorf("%s at %s: %w", what, host, err)
 }
 
-// rootCause is the innermost message: "connect: connection refused".
+// rootCause is the innermost reason, without the addresses that the line names
+// already: "connection refused".
 func rootCause(err error) error {
+	var errno syscall.Errno
+	if errors.As(err, &errno) {
+		return errno
+	}
 	for {
 		next := errors.Unwrap(err)
 		if next == nil {

@@ -24,7 +24,7 @@ import (
 // projections looks after the read databases. It works beside a running
 // service, from any machine that reaches the databases.
 func (c *cli) projections() *cobra.Command {
-	cmd := &cobra.Command{Use: "projections", Short: "List, rebuild and resume the read databases", Args: noArgs}
+	cmd := group("projections", "List, rebuild and resume the read databases")
 	var output, progress string
 	list := &cobra.Command{
 		Use: "list", Short: "Where each projection stands", Args: noArgs,

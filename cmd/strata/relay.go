@@ -19,7 +19,7 @@ import (
 
 // relay looks after the consumer group that announces events.
 func (c *cli) relay() *cobra.Command {
-	cmd := &cobra.Command{Use: "relay", Short: "Look after what is announced to RabbitMQ", Args: noArgs}
+	cmd := group("relay", "Look after what is announced to RabbitMQ")
 	list := &cobra.Command{
 		Use: "list", Short: "List the streams that the relay has parked", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

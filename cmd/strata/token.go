@@ -13,7 +13,7 @@ import (
 
 // token issues development tokens.
 func (c *cli) token() *cobra.Command {
-	cmd := &cobra.Command{Use: "token", Short: "Tokens of the development issuer", Args: noArgs}
+	cmd := group("token", "Tokens of the development issuer")
 	var organization, subject string
 	var operator bool
 	var lifetime time.Duration

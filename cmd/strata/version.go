@@ -39,7 +39,7 @@ func (c *cli) version() *cobra.Command {
 }
 
 func (c *cli) config() *cobra.Command {
-	cmd := &cobra.Command{Use: "config", Short: "Look at the configuration", Args: noArgs}
+	cmd := group("config", "Look at the configuration")
 	cmd.AddCommand(&cobra.Command{
 		Use: "print", Short: "Print the effective settings, secrets masked, and where each came from", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

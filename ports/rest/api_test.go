@@ -327,7 +327,7 @@ func TestMinimalAnswers(t *testing.T) {
 	o := w.register("Examples", author)
 	a := w.do(request{
 		path: "/v1/strategies", token: o.tokens[author], body: `{"frame":{"name":"x"}}`,
-		header: http.Header{"Prefer": {`wait=1, return=minimal`}},
+		header: http.Header{"Prefer": {`wait=1`, `return=minimal`}},
 	}).want(204, "")
 	if len(a.body) != 0 || a.header.Get("Location") == "" || a.header.Get("Etag") != `"1"` || a.header.Get("Preference-Applied") != "return=minimal" {
 		t.Errorf("%v %s", a.header, a.body)

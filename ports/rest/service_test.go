@@ -19,6 +19,7 @@ import (
 	"go.uber.org/goleak"
 
 	"strata.dev/strata/app/command"
+	"strata.dev/strata/app/eventcodec"
 	"strata.dev/strata/app/eventlog"
 	"strata.dev/strata/app/query"
 	"strata.dev/strata/ports/rest"
@@ -106,7 +107,11 @@ func TestTheFeedHoldsBackEmptyAnswers(t *testing.T) {
 	go func() {
 		done <- w.do(request{method: "GET", path: next, token: o.tokens[author], header: http.Header{"Prefer": {"wait=30"}}})
 	}()
-	<-waits // held back now
+	select {
+	case <-waits:
+	case a := <-done:
+		t.Fatalf("answered at once: %d %s", a.status, a.body)
+	}
 	plan := w.draft(o)
 	a := <-done
 	if a.status != 200 || !strings.Contains(string(a.body), strings.TrimPrefix(plan, "/v1/strategies/")) {
@@ -252,6 +257,9 @@ func TestPagesAreServed(t *testing.T) {
 	}
 	w.do(request{method: "GET", path: "/problems/nothing"}).want(404, "not-found")
 	w.do(request{method: "GET", path: "/v1/schemas/strategy.nothing.v1.json"}).want(404, "not-found")
+	for _, name := range eventcodec.Types() {
+		w.do(request{method: "GET", path: "/v1/schemas/" + name + ".v1.json"}).want(200, "")
+	}
 	w.do(request{method: "GET", path: "/v1/schemas/..%2fopenapi.yaml"}).want(404, "not-found")
 	if a := w.do(request{method: "GET", path: "/openapi.json"}).want(200, ""); a.str("openapi") != "3.1.0" {
 		t.Errorf("openapi %q", a.str("openapi"))
@@ -286,5 +294,42 @@ func TestSlowHeadersLoseTheConnection(t *testing.T) {
 	}
 	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
 		t.Error(err)
+	}
+}
+
+// A long poll outlives the deadlines that other requests have.
+func TestLongOperationsMoveTheirDeadlines(t *testing.T) {
+	w := newWorld(t)
+	o := w.register("Examples")
+	handler, err := rest.New(w.options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewUnstartedServer(handler)
+	server.Config = rest.NewServer(t.Context(), "", handler, w.options.Log)
+	server.Config.ReadTimeout, server.Config.WriteTimeout = 100*time.Millisecond, 100*time.Millisecond
+	server.Start()
+	defer server.Close()
+	head, err := w.log.Head(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+"/v1/events?after="+decimal(head), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+o.tokens["admin"])
+	r.Header.Set("Prefer", "wait=1")
+	began := time.Now()
+	got, err := server.Client().Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(got.Body)
+	if err := errors.Join(err, got.Body.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if got.StatusCode != http.StatusOK || string(body) != "[]" || time.Since(began) < time.Second {
+		t.Errorf("%d %s after %v", got.StatusCode, body, time.Since(began))
 	}
 }

@@ -2,6 +2,7 @@ package faults_test
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -29,6 +30,7 @@ func TestFaults(t *testing.T) {
 		{"leader of two killed", w.leaderKilled},                   // A5 without the zombie
 		{"acknowledgements lost", w.acknowledgementsLost},          // B11
 		{"acknowledgement lost and no way back", w.outcomeUnknown}, // B11
+		{"the same keys again", w.sameKeysAgain},                   // G3
 		{"read models after all that", func(t *testing.T) { w.Rebuild(t) }},
 	} {
 		if !t.Run(f.name, f.test) {
@@ -49,38 +51,6 @@ func (w *world) serviceKilled(t *testing.T) {
 		}
 	})
 	t.Logf("%d kills of the service", kills)
-}
-
-// serviceStopped stops the service in order: what is under way is answered,
-// what comes is not let in, and nothing is announced twice.
-func (w *world) serviceStopped(t *testing.T) {
-	const stops = 3
-	duplicates := system.Duplicates(w.consumer.Deliveries(t))
-	var longest time.Duration
-	w.during(t, func() {
-		for range stops {
-			w.wait(300*time.Millisecond, 800*time.Millisecond)
-			before := w.load.Failures()
-			began := time.Now()
-			code := w.service.Stop()
-			took := time.Since(began)
-			longest = max(longest, took)
-			if code != 0 || took > recovery {
-				t.Errorf("the service ended with code %d after %s, want 0 within the drain of %s", code, took, recovery)
-			}
-			for kind, n := range w.load.Failures() {
-				if kind != system.ConnectionRefused && n > before[kind] {
-					t.Errorf("%d requests were not answered while the service stopped: %s", n-before[kind], kind)
-				}
-			}
-			w.service.Start()
-			w.recovered(t, "a stop of the service")
-		}
-	})
-	if n := system.Duplicates(w.consumer.Deliveries(t)) - duplicates; n != 0 {
-		t.Errorf("%d events were announced twice after orderly stops", n)
-	}
-	t.Logf("%d stops, the longest took %s", stops, longest.Round(time.Millisecond))
 }
 
 func (w *world) postgresKilled(t *testing.T) {
@@ -158,4 +128,32 @@ func (w *world) start(t *testing.T, servers ...server) {
 	if err := g.Wait(); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// sameKeysAgain repeats commands that were acknowledged before, between and
+// after the faults: each gets its first answer again.
+func (w *world) sameKeysAgain(t *testing.T) {
+	const most = 200
+	operations, repeated, head := w.load.History.Operations(), 0, w.Head(t)
+	for _, n := range w.rand.Perm(len(operations)) {
+		first := operations[n]
+		if first.Outcome != system.OK {
+			continue
+		}
+		again := w.load.Begin(first.Request)
+		if _, err := w.load.Send(t.Context(), w.service.Base, first.Request, &again); err != nil {
+			t.Fatal(err)
+		}
+		if again.Outcome != system.OK || !again.Replayed || again.Position != first.Position || again.Version != first.Version || !slices.Equal(again.Events, first.Events) {
+			t.Errorf("%s was answered with %s %s, version %d at position %d, events %v; now with version %d at position %d, events %v (replayed: %v)", first.Kind,
+				again.Outcome, again.Code, first.Version, first.Position, first.Events, again.Version, again.Position, again.Events, again.Replayed)
+		}
+		if repeated++; repeated == most {
+			break
+		}
+	}
+	if after := w.Head(t); after != head {
+		t.Errorf("the repetitions were recorded: the log is at position %d after %d", after, head)
+	}
+	t.Logf("%d commands repeated", repeated)
 }

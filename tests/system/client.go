@@ -47,7 +47,7 @@ func (c *client) run(ctx context.Context, period time.Duration) {
 			late := time.AfterFunc(settleTime, cancel)
 			context.AfterFunc(doing, func() { late.Stop() })
 		})
-		c.do(doing, c.next())
+		c.do(doing, c.next(), false)
 		settled()
 		cancel()
 	}

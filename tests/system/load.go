@@ -34,6 +34,15 @@ type LoadOptions struct {
 	Bases     []string // of the services to ask
 }
 
+// once sends a request once. The transport of net/http would repeat one that has
+// an idempotency key by itself, and hide that a connection was lost.
+type once struct{ *http.Transport }
+
+func (o once) RoundTrip(r *http.Request) (*http.Response, error) {
+	r.GetBody = nil
+	return o.Transport.RoundTrip(r)
+}
+
 // Load is clients that send commands: measurements recorded and corrected and
 // targets set, on indicators that all share and on one that is each one's own,
 // and some that must be refused. Each has one command under way at a time and
@@ -46,6 +55,7 @@ type Load struct {
 	o       LoadOptions
 	bases   atomic.Pointer[[]string]
 	http    *http.Client
+	flying  atomic.Int64
 	shared  []string // ids of indicators
 	clients []*client
 
@@ -61,7 +71,7 @@ func (s *System) NewLoad(t testing.TB, o LoadOptions) *Load {
 	t.Helper()
 	l := &Load{
 		History: &History{}, system: s, o: o, failures: map[string]int{},
-		http: &http.Client{Timeout: attemptTimeout, Transport: &http.Transport{MaxIdleConnsPerHost: o.Clients + 1}},
+		http: &http.Client{Timeout: attemptTimeout, Transport: once{&http.Transport{MaxIdleConnsPerHost: o.Clients + 1}}},
 	}
 	t.Cleanup(l.http.CloseIdleConnections)
 	l.Target(o.Bases...)
@@ -112,7 +122,7 @@ func (l *Load) Stop() {
 // Probe sends one command and repeats it until it is answered or ctx ends.
 func (l *Load) Probe(ctx context.Context) Operation {
 	c := l.probing()
-	return c.do(ctx, c.recordOwn())
+	return c.do(ctx, c.recordOwn(), true)
 }
 
 // Next, Begin, Send and Settle are Probe in steps, for tests that look closer:
@@ -131,6 +141,9 @@ func (l *Load) Settle(o Operation) {
 
 // probing is the client that asks when the test wants to know.
 func (l *Load) probing() *client { return l.clients[len(l.clients)-1] }
+
+// InFlight is how many requests wait for their answer.
+func (l *Load) InFlight() int { return int(l.flying.Load()) }
 
 // Acknowledged is the last position that a client was told of.
 func (l *Load) Acknowledged() (position int64) {
@@ -171,18 +184,26 @@ func (c *client) begin(r Request) Operation {
 	}
 }
 
-// do sends a command until it is answered, and notes how it ended.
-func (c *client) do(ctx context.Context, r Request) Operation {
+// do sends a command until it is answered, and notes how it ended. A client that
+// does not insist may stop when it is told that nothing was recorded.
+func (c *client) do(ctx context.Context, r Request, insist bool) Operation {
 	o := c.begin(r)
-	for ; ctx.Err() == nil; o.Attempts++ {
+	absent := true // as far as the failures so far say
+	for ctx.Err() == nil {
 		bases := *c.load.bases.Load()
 		m, err := c.load.Send(ctx, bases[(c.number+o.Attempts)%len(bases)], r, &o)
+		o.Attempts++
 		if err == nil {
-			o.Attempts++
 			c.learn(o, m)
 			break
 		}
-		c.load.failed(failure(err))
+		kind := failure(err)
+		c.load.failed(kind)
+		// Some take the service at its word that nothing was recorded, and give up.
+		if absent = absent && (kind == NothingRecorded || kind == ConnectionRefused); absent && kind == NothingRecorded && !insist && c.rand.IntN(8) == 0 {
+			o.Outcome, o.Code = Refused, kind
+			break
+		}
 		t := time.NewTimer(pause + rand.N(pause))
 		select {
 		case <-t.C:
@@ -198,6 +219,8 @@ func (c *client) do(ctx context.Context, r Request) Operation {
 // Send sends a command once. An answer that settles it is put into o; it may
 // name a measurement. Any other answer is an error: it has to be repeated.
 func (l *Load) Send(ctx context.Context, base string, r Request, o *Operation) (measurementID string, err error) {
+	l.flying.Add(1)
+	defer l.flying.Add(-1)
 	asking := l.system.Client(base, r.Subject)
 	asking.HTTP = l.http
 	answer, err := asking.Do(ctx, restclient.Request{Method: http.MethodPost, Path: r.Path, Key: r.Key, IfMatch: r.IfMatch, Body: r.Body})
@@ -228,6 +251,7 @@ func (l *Load) Send(ctx context.Context, base string, r Request, o *Operation) (
 // The kinds of failures that Failures counts beside the codes of problems.
 const (
 	ConnectionRefused = "connection refused" // nobody listens: certainly nothing was recorded
+	NothingRecorded   = "503 unavailable"
 	ConnectionLost    = "connection lost"
 	TimedOut          = "timed out"
 )

@@ -3,6 +3,7 @@ package system
 import (
 	"context"
 	"crypto/sha256"
+	"sync"
 	"testing"
 	"time"
 
@@ -59,4 +60,27 @@ func (s *System) query(t testing.TB, sql string, read func(pgx.Rows) error) {
 	if err != nil {
 		t.Fatalf("system: read the log: %v", err)
 	}
+}
+
+// appendLock is the advisory lock that every append holds to its commit
+// (migrations/log).
+const appendLock = 6004514643731611649
+
+// HoldAppends lets no append commit until release is called. The service waits
+// for 5 seconds before it refuses.
+func (s *System) HoldAppends(t testing.TB) (release func()) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), readTimeout)
+	conn, err := pgx.Connect(ctx, s.LogAdmin)
+	if err == nil {
+		_, err = conn.Exec(ctx, `SELECT pg_advisory_lock($1)`, int64(appendLock))
+	}
+	if err != nil {
+		t.Fatalf("system: hold appends: %v", err)
+	}
+	return sync.OnceFunc(func() {
+		defer cancel()
+		// The lock ends with the connection, whatever else goes wrong.
+		_ = conn.Close(ctx)
+	})
 }

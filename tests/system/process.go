@@ -185,9 +185,21 @@ func (s *Service) Kill() {
 // Stop asks the process to end (SIGTERM), waits, and gives its exit code.
 func (s *Service) Stop() int {
 	s.t.Helper()
+	s.Terminate()
+	return s.Ended()
+}
+
+// Terminate asks the process to end and returns at once.
+func (s *Service) Terminate() {
+	s.t.Helper()
 	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		s.t.Fatalf("system: stop %s: %v", s.name, err)
 	}
+}
+
+// Ended waits for the process that was asked to end, and gives its exit code.
+func (s *Service) Ended() int {
+	s.t.Helper()
 	patience := time.NewTimer(3 * recovery)
 	defer patience.Stop()
 	select {
@@ -197,6 +209,16 @@ func (s *Service) Stop() int {
 		s.Kill()
 	}
 	return s.Exit()
+}
+
+// Listening says whether the process lets new connections in.
+func (s *Service) Listening() bool {
+	conn, err := net.DialTimeout("tcp", strings.TrimPrefix(s.Base, "http://"), time.Second)
+	if err != nil {
+		return false
+	}
+	_ = conn.Close() // it was only to be seen
+	return true
 }
 
 // Exit is the exit code of the process that has ended, exitKilled if a signal ended it.

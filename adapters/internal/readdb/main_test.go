@@ -87,7 +87,11 @@ func (w *sumWriter) Load(ctx context.Context, tx pgx.Tx, batch []eventlog.Event)
 	for i, e := range batch {
 		keys[i] = sumKey{e.OrganizationID, e.StreamID}
 	}
-	return w.rows.Load(ctx, tx, keys)
+	queries := &pgx.Batch{}
+	if err := w.rows.Load(queries, keys, nil); err != nil {
+		return err
+	}
+	return Send(ctx, tx, queries)
 }
 
 func (w *sumWriter) Fold(e eventlog.Event) error {
@@ -116,7 +120,11 @@ func (w *sumWriter) Fold(e eventlog.Event) error {
 }
 
 func (w *sumWriter) Flush(ctx context.Context, tx pgx.Tx) error {
-	return w.rows.Flush(ctx, tx, w.empty)
+	writes := &pgx.Batch{}
+	if err := w.rows.Flush(ctx, tx, writes, w.empty); err != nil {
+		return err
+	}
+	return Send(ctx, tx, writes)
 }
 
 func (w *sumWriter) Weight() int { return w.rows.Len() }

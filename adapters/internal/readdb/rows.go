@@ -25,16 +25,11 @@ func NewRows[K comparable, R any](table Table[R], empty bool, probe func(K) *R, 
 	}
 }
 
-// Load brings in the rows of keys that are not known yet.
-func (r *Rows[K, R]) Load(ctx context.Context, tx pgx.Tx, keys []K) error {
-	_, err := r.LoadNew(ctx, tx, keys)
-	return err
-}
-
-// LoadNew is Load, and gives the rows that it has brought in.
-func (r *Rows[K, R]) LoadNew(ctx context.Context, tx pgx.Tx, keys []K) ([]*R, error) {
+// Load queues a query for the rows of keys that are not known yet. loaded hears
+// of those it brought in; it may be nil.
+func (r *Rows[K, R]) Load(batch *pgx.Batch, keys []K, loaded func([]*R)) error {
 	if r.complete {
-		return nil, nil
+		return nil
 	}
 	var probes []*R
 	for _, k := range keys {
@@ -43,21 +38,14 @@ func (r *Rows[K, R]) LoadNew(ctx context.Context, tx pgx.Tx, keys []K) ([]*R, er
 			probes = append(probes, r.probe(k))
 		}
 	}
-	found, err := r.table.Load(ctx, tx, probes)
-	if err != nil {
-		return nil, err
-	}
-	for _, row := range found {
-		r.rows[r.key(row)] = row
-	}
-	return found, nil
+	return r.table.queueLoad(batch, probes, r.table.keys, r.take(loaded))
 }
 
-// LoadBelow brings in all rows whose first columns of the key are those of one
-// of keys, and gives those that were not known. It asks each time it is called.
-func (r *Rows[K, R]) LoadBelow(ctx context.Context, tx pgx.Tx, keys []K, columns int) ([]*R, error) {
-	if r.complete || len(keys) == 0 {
-		return nil, nil
+// LoadBelow queues a query for all rows whose first columns of the key are those
+// of one of keys.
+func (r *Rows[K, R]) LoadBelow(batch *pgx.Batch, keys []K, columns int, loaded func([]*R)) error {
+	if r.complete {
+		return nil
 	}
 	asked := map[K]struct{}{}
 	var probes []*R
@@ -67,18 +55,23 @@ func (r *Rows[K, R]) LoadBelow(ctx context.Context, tx pgx.Tx, keys []K, columns
 			probes = append(probes, r.probe(k))
 		}
 	}
-	found, err := r.table.LoadBelow(ctx, tx, probes, columns)
-	if err != nil {
-		return nil, err
-	}
-	fresh := found[:0]
-	for _, row := range found {
-		if known := r.rows[r.key(row)]; known == nil { // what is in memory may be newer
-			r.rows[r.key(row)] = row
-			fresh = append(fresh, row)
+	return r.table.queueLoad(batch, probes, columns, r.take(loaded))
+}
+
+// take keeps what was found and is not known yet: what is in memory may be newer.
+func (r *Rows[K, R]) take(loaded func([]*R)) func([]*R) {
+	return func(found []*R) {
+		fresh := found[:0]
+		for _, row := range found {
+			if r.rows[r.key(row)] == nil {
+				r.rows[r.key(row)] = row
+				fresh = append(fresh, row)
+			}
+		}
+		if loaded != nil {
+			loaded(fresh)
 		}
 	}
-	return fresh, nil
 }
 
 // Get gives the row, or nil if there is none. Only loaded keys may be asked for.
@@ -93,17 +86,20 @@ func (r *Rows[K, R]) Put(k K, row *R) {
 // Len is how many keys are held.
 func (r *Rows[K, R]) Len() int { return len(r.rows) }
 
-// Flush writes the changed rows. forget drops all of them from memory then.
-func (r *Rows[K, R]) Flush(ctx context.Context, tx pgx.Tx, forget bool) error {
+// Flush writes the changed rows: it copies them into an empty table, else it
+// queues the writing. forget drops all rows from memory.
+func (r *Rows[K, R]) Flush(ctx context.Context, tx pgx.Tx, batch *pgx.Batch, forget bool) error {
 	rows := make([]*R, 0, len(r.dirty))
 	for k := range r.dirty {
 		rows = append(rows, r.rows[k])
 	}
-	write := r.table.Upsert
+	var err error
 	if r.empty {
-		write = r.table.Copy
+		err = r.table.Copy(ctx, tx, rows)
+	} else {
+		err = r.table.QueueUpsert(batch, rows)
 	}
-	if err := write(ctx, tx, rows); err != nil {
+	if err != nil {
 		return err
 	}
 	r.dirty = map[K]struct{}{}
@@ -114,4 +110,12 @@ func (r *Rows[K, R]) Flush(ctx context.Context, tx pgx.Tx, forget bool) error {
 		r.rows, r.complete = map[K]*R{}, false
 	}
 	return nil
+}
+
+// Send sends what was queued, in one round trip. An empty batch is nothing to do.
+func Send(ctx context.Context, tx pgx.Tx, batch *pgx.Batch) error {
+	if batch.Len() == 0 {
+		return nil
+	}
+	return tx.SendBatch(ctx, batch).Close()
 }

@@ -116,33 +116,28 @@ func (t Table[R]) Content() Content {
 	return c
 }
 
-// Load reads the rows that have the keys of probes; those that are not there are left out.
-func (t Table[R]) Load(ctx context.Context, tx pgx.Tx, probes []*R) ([]*R, error) {
-	return t.LoadBelow(ctx, tx, probes, t.keys)
-}
-
-// LoadBelow reads the rows whose first n columns of the key are those of one of
-// probes, which differ in them.
-func (t Table[R]) LoadBelow(ctx context.Context, tx pgx.Tx, probes []*R, n int) ([]*R, error) {
+// queueLoad queues the query for the rows whose first n columns of the key are
+// those of one of probes, which differ in them. Rows that are not there are left out.
+func (t Table[R]) queueLoad(batch *pgx.Batch, probes []*R, n int, found func([]*R)) error {
 	if len(probes) == 0 {
-		return nil, nil
+		return nil
 	}
 	args := make([]any, n)
 	for i, c := range t.columns[:n] {
 		var err error
 		if args[i], err = c.array(probes); err != nil {
-			return nil, fmt.Errorf("load %s: %w", t.name, err)
+			return fmt.Errorf("load %s: %w", t.name, err)
 		}
 	}
-	rows, err := tx.Query(ctx, t.selectBy(n), args...)
-	if err != nil {
-		return nil, fmt.Errorf("load %s: %w", t.name, err)
-	}
-	found, err := pgx.CollectRows(rows, t.Scan)
-	if err != nil {
-		return nil, fmt.Errorf("load %s: %w", t.name, err)
-	}
-	return found, nil
+	batch.Queue(t.selectBy(n), args...).Query(func(rows pgx.Rows) error {
+		all, err := pgx.CollectRows(rows, t.Scan)
+		if err != nil {
+			return fmt.Errorf("load %s: %w", t.name, err)
+		}
+		found(all)
+		return nil
+	})
+	return nil
 }
 
 // Scan reads a row of the table's columns in their order.
@@ -179,8 +174,8 @@ func (t Table[R]) Columns() []string { return t.Content().Columns }
 // statementRows bounds one upsert: a statement stays some megabytes large.
 const statementRows = 5_000
 
-// Upsert writes rows, each key at most once.
-func (t Table[R]) Upsert(ctx context.Context, tx pgx.Tx, rows []*R) error {
+// QueueUpsert queues the writing of rows, each key at most once.
+func (t Table[R]) QueueUpsert(batch *pgx.Batch, rows []*R) error {
 	for part := range slices.Chunk(rows, statementRows) {
 		args := make([]any, len(t.columns))
 		for i, c := range t.columns {
@@ -189,9 +184,7 @@ func (t Table[R]) Upsert(ctx context.Context, tx pgx.Tx, rows []*R) error {
 				return fmt.Errorf("write %s: %s: %w", t.name, c.Name, err)
 			}
 		}
-		if _, err := tx.Exec(ctx, t.upsert, args...); err != nil {
-			return fmt.Errorf("write %s: %w", t.name, err)
-		}
+		batch.Queue(t.upsert, args...)
 	}
 	return nil
 }
