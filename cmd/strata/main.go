@@ -14,7 +14,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"strata.dev/strata/adapters/embedded"
 	"strata.dev/strata/domain/fault"
+	"strata.dev/strata/migrations"
 )
 
 // Exit codes. Scripts rely on them.
@@ -22,7 +24,7 @@ const (
 	exitOK          = 0
 	exitFailure     = 1
 	exitUsage       = 2
-	exitUnreachable = 4 // a dependency (PostgreSQL, RabbitMQ) cannot be reached
+	exitUnreachable = 4 // a dependency (PostgreSQL, RabbitMQ) is missing, too old, or cannot be reached
 )
 
 func main() {
@@ -52,7 +54,8 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 	switch {
 	case errors.As(err, &usage):
 		return exitUsage
-	case errors.Is(err, errUnreachable), isUnavailable(err):
+	case errors.Is(err, errUnreachable), isUnavailable(err), errors.Is(err, migrations.ErrServerTooOld),
+		errors.Is(err, embedded.ErrBinaryMissing), errors.Is(err, embedded.ErrTooOld), errors.Is(err, embedded.ErrStart):
 		return exitUnreachable
 	}
 	return exitFailure
