@@ -1,6 +1,7 @@
 package auditdb
 
 import (
+	"encoding/json"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -24,11 +25,20 @@ func rowOf(e eventlog.Event) *row {
 	if e.CommandID != uuid.Nil {
 		r.commandID = &e.CommandID
 	}
-	m, err := eventlog.DecodeMetadata(e.Metadata)
-	if err != nil {
+	// Only what is searched for: that much can be read even if the rest cannot.
+	var m struct {
+		Actor struct {
+			Kind string `json:"kind"`
+			ID   string `json:"id"`
+		} `json:"actor"`
+		CorrelationID string `json:"correlationId"`
+		CausationID   string `json:"causationId"`
+		Reason        string `json:"reason"`
+	}
+	if err := json.Unmarshal(e.Metadata, &m); err != nil {
 		return r // kept as it is: see the package comment
 	}
-	r.actorKind, r.actorID = searchable(string(m.Actor.Kind)), searchable(m.Actor.ID)
+	r.actorKind, r.actorID = searchable(m.Actor.Kind), searchable(m.Actor.ID)
 	r.correlation, r.causation, r.reason = searchable(m.CorrelationID), searchable(m.CausationID), text(m.Reason)
 	return r
 }
@@ -53,13 +63,13 @@ func text(s string) string { return strings.ReplaceAll(s, "\x00", "\uFFFD") }
 
 // events is the one table. Rows are never changed, so the guard never decides.
 var events = readdb.NewTable("events", 2, "position",
-	readdb.Col("organization_id", "uuid", func(r *row) *uuid.UUID { return &r.event.OrganizationID }),
+	readdb.UUIDCol("organization_id", func(r *row) *uuid.UUID { return &r.event.OrganizationID }),
 	readdb.Col("position", "bigint", func(r *row) *int64 { return &r.event.Position }),
 	readdb.Col("organization_sequence", "bigint", func(r *row) *int64 { return &r.event.OrganizationSequence }),
 	readdb.Col("version", "bigint", func(r *row) *int64 { return &r.event.Version }),
 	readdb.Col("recorded_at", "timestamptz", func(r *row) *time.Time { return &r.event.RecordedAt }),
-	readdb.Col("event_id", "uuid", func(r *row) *uuid.UUID { return &r.event.ID }),
-	readdb.Col("command_id", "uuid", func(r *row) **uuid.UUID { return &r.commandID }),
+	readdb.UUIDCol("event_id", func(r *row) *uuid.UUID { return &r.event.ID }),
+	readdb.NullUUIDCol("command_id", func(r *row) **uuid.UUID { return &r.commandID }),
 	readdb.Col("schema_version", "integer", func(r *row) *int32 { return &r.schema }),
 	readdb.Col("stream_id", "text", func(r *row) *string { return &r.event.StreamID }),
 	readdb.Col("type", "text", func(r *row) *string { return &r.event.Type }),

@@ -15,7 +15,7 @@ import (
 // guard: a row of an older version never replaces a newer one.
 var (
 	organizationsTable = readdb.NewTable("organizations", 1, "version",
-		readdb.Col("organization_id", "uuid", func(r *organizationRow) *uuid.UUID { return &r.org }),
+		readdb.UUIDCol("organization_id", func(r *organizationRow) *uuid.UUID { return &r.org }),
 		readdb.Col("version", "bigint", func(r *organizationRow) *int64 { return &r.version }),
 		readdb.Col("name", "text", func(r *organizationRow) *string { return &r.name }),
 		readdb.Col("acronym", "text", func(r *organizationRow) *string { return &r.acronym }),
@@ -25,7 +25,7 @@ var (
 		readdb.Col("registered_at", "timestamptz", func(r *organizationRow) *time.Time { return &r.registeredAt }),
 	)
 	membersTable = readdb.NewTable("members", 2, "version",
-		readdb.Col("organization_id", "uuid", func(r *memberRow) *uuid.UUID { return &r.org }),
+		readdb.UUIDCol("organization_id", func(r *memberRow) *uuid.UUID { return &r.org }),
 		readdb.Col("member_id", "text", func(r *memberRow) *string { return &r.id }),
 		readdb.Col("version", "bigint", func(r *memberRow) *int64 { return &r.version }),
 		readdb.Col("enrolled", "bigint", func(r *memberRow) *int64 { return &r.enrolled }),
@@ -36,7 +36,7 @@ var (
 		readdb.Col("enrolled_at", "timestamptz", func(r *memberRow) *time.Time { return &r.enrolledAt }),
 	)
 	grantsTable = readdb.NewTable("grants", 2, "version",
-		readdb.Col("organization_id", "uuid", func(r *grantRow) *uuid.UUID { return &r.org }),
+		readdb.UUIDCol("organization_id", func(r *grantRow) *uuid.UUID { return &r.org }),
 		readdb.Col("grant_id", "text", func(r *grantRow) *string { return &r.id }),
 		readdb.Col("version", "bigint", func(r *grantRow) *int64 { return &r.version }),
 		readdb.Col("member_id", "text", func(r *grantRow) *string { return &r.memberID }),
@@ -49,7 +49,7 @@ var (
 		readdb.Col("revoked", "boolean", func(r *grantRow) *bool { return &r.revoked }),
 	)
 	strategiesTable = readdb.NewTable("strategies", 2, "version",
-		readdb.Col("organization_id", "uuid", func(r *strategyRow) *uuid.UUID { return &r.org }),
+		readdb.UUIDCol("organization_id", func(r *strategyRow) *uuid.UUID { return &r.org }),
 		readdb.Col("strategy_id", "text", func(r *strategyRow) *string { return &r.id }),
 		readdb.Col("version", "bigint", func(r *strategyRow) *int64 { return &r.version }),
 		readdb.Col("drafted", "bigint", func(r *strategyRow) *int64 { return &r.drafted }),
@@ -71,7 +71,7 @@ var (
 		readdb.Col("changed_at", "timestamptz", func(r *strategyRow) *time.Time { return &r.changedAt }),
 	)
 	elementsTable = readdb.NewTable("elements", 3, "version",
-		readdb.Col("organization_id", "uuid", func(r *elementRow) *uuid.UUID { return &r.org }),
+		readdb.UUIDCol("organization_id", func(r *elementRow) *uuid.UUID { return &r.org }),
 		readdb.Col("strategy_id", "text", func(r *elementRow) *string { return &r.strategyID }),
 		readdb.Col("element_id", "text", func(r *elementRow) *string { return &r.id }),
 		readdb.Col("version", "bigint", func(r *elementRow) *int64 { return &r.version }),
@@ -81,7 +81,7 @@ var (
 		readdb.JSONCol("in_force", func(r *elementRow) **content { return &r.inForce }),
 	)
 	approvalsTable = readdb.NewTable("approvals", 2, "version",
-		readdb.Col("organization_id", "uuid", func(r *approvalRow) *uuid.UUID { return &r.org }),
+		readdb.UUIDCol("organization_id", func(r *approvalRow) *uuid.UUID { return &r.org }),
 		readdb.Col("position", "bigint", func(r *approvalRow) *int64 { return &r.position }),
 		readdb.Col("version", "bigint", func(r *approvalRow) *int64 { return &r.version }),
 		readdb.Col("strategy_id", "text", func(r *approvalRow) *string { return &r.strategyID }),
@@ -95,7 +95,7 @@ var (
 		readdb.Col("approved_at", "timestamptz", func(r *approvalRow) *time.Time { return &r.approvedAt }),
 	)
 	indicatorsTable = readdb.NewTable("indicators", 2, "version",
-		readdb.Col("organization_id", "uuid", func(r *indicatorRow) *uuid.UUID { return &r.org }),
+		readdb.UUIDCol("organization_id", func(r *indicatorRow) *uuid.UUID { return &r.org }),
 		readdb.Col("indicator_id", "text", func(r *indicatorRow) *string { return &r.id }),
 		readdb.Col("version", "bigint", func(r *indicatorRow) *int64 { return &r.version }),
 		readdb.Col("defined", "bigint", func(r *indicatorRow) *int64 { return &r.defined }),
@@ -114,7 +114,7 @@ var (
 		readdb.Col("replaced_by", "text", func(r *indicatorRow) *string { return &r.replacedBy }),
 	)
 	authorsTable = readdb.NewTable("indicator_authors", 3, "version",
-		readdb.Col("organization_id", "uuid", func(r *authorRow) *uuid.UUID { return &r.org }),
+		readdb.UUIDCol("organization_id", func(r *authorRow) *uuid.UUID { return &r.org }),
 		readdb.Col("indicator_id", "text", func(r *authorRow) *string { return &r.indicatorID }),
 		readdb.Col("author_id", "text", func(r *authorRow) *string { return &r.id }),
 		readdb.Col("version", "bigint", func(r *authorRow) *int64 { return &r.version }),
@@ -122,7 +122,7 @@ var (
 		readdb.Col("last", "bigint", func(r *authorRow) *int64 { return &r.last }),
 	)
 	targetsTable = readdb.NewTable("targets", 5, "version",
-		readdb.Col("organization_id", "uuid", func(r *targetRow) *uuid.UUID { return &r.org }),
+		readdb.UUIDCol("organization_id", func(r *targetRow) *uuid.UUID { return &r.org }),
 		readdb.Col("indicator_id", "text", func(r *targetRow) *string { return &r.indicatorID }),
 		readdb.Col("dims_key", "text", func(r *targetRow) *string { return &r.dimsKey }),
 		readdb.Col("period_end", "text", func(r *targetRow) *calendar.Date { return &r.end }),
@@ -139,7 +139,7 @@ var (
 		readdb.Col("set_by", "text", func(r *targetRow) *string { return &r.setBy }),
 	)
 	measurementsTable = readdb.NewTable("measurements", 3, "version",
-		readdb.Col("organization_id", "uuid", func(r *measurementRow) *uuid.UUID { return &r.org }),
+		readdb.UUIDCol("organization_id", func(r *measurementRow) *uuid.UUID { return &r.org }),
 		readdb.Col("indicator_id", "text", func(r *measurementRow) *string { return &r.indicatorID }),
 		readdb.Col("measurement_id", "text", func(r *measurementRow) *string { return &r.id }),
 		readdb.Col("version", "bigint", func(r *measurementRow) *int64 { return &r.version }),

@@ -78,7 +78,25 @@ func newRoot(environ []string) *cobra.Command {
 		cli.serve(), cli.dev(), cli.migrate(), cli.projections(), cli.relay(), cli.token(),
 		cli.healthcheck(), cli.config(), cli.version(),
 	)
+	for _, c := range append(root.Commands(), root) {
+		if !c.Runnable() {
+			c.Args, c.RunE = knownCommand, func(c *cobra.Command, _ []string) error { return c.Help() }
+		}
+	}
 	return root
+}
+
+// knownCommand refuses what is none of the commands below cmd: cobra itself
+// would print help and succeed.
+func knownCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	hint := fmt.Sprintf("see `%s --help`", cmd.CommandPath())
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		hint = fmt.Sprintf("did you mean %s?", near[0])
+	}
+	return usageError{fmt.Errorf("%s has no command %q: %s", cmd.CommandPath(), args[0], hint)}
 }
 
 // cli holds what every subcommand needs.

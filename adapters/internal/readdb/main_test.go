@@ -35,7 +35,7 @@ type sumRow struct {
 }
 
 var sumsTable = NewTable("indicator_authors", 3, "version",
-	Col("organization_id", "uuid", func(r *sumRow) *uuid.UUID { return &r.org }),
+	UUIDCol("organization_id", func(r *sumRow) *uuid.UUID { return &r.org }),
 	Col("indicator_id", "text", func(r *sumRow) *string { return &r.stream }),
 	Col("author_id", "text", func(r *sumRow) *string { return &r.nothing }),
 	Col("version", "bigint", func(r *sumRow) *int64 { return &r.version }),

@@ -7,7 +7,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 )
 
 // Column is one column of a table of rows R.
@@ -32,6 +34,36 @@ func Col[R, T any](name, typ string, field func(*R) *T) Column[R] {
 		},
 		value: func(row *R) (any, error) { return *field(row), nil },
 		scan:  func(row *R) any { return field(row) },
+	}
+}
+
+// UUIDCol is a uuid column. pgx would send a uuid.UUID by way of its text, which
+// takes most of the time of a COPY.
+func UUIDCol[R any](name string, field func(*R) *uuid.UUID) Column[R] {
+	return uuidCol(name, func(r *R) pgtype.UUID { return pgtype.UUID{Bytes: *field(r), Valid: true} }, func(r *R) any { return field(r) })
+}
+
+// NullUUIDCol is a uuid column that may be null.
+func NullUUIDCol[R any](name string, field func(*R) **uuid.UUID) Column[R] {
+	return uuidCol(name, func(r *R) (u pgtype.UUID) {
+		if id := *field(r); id != nil {
+			u = pgtype.UUID{Bytes: *id, Valid: true}
+		}
+		return u
+	}, func(r *R) any { return field(r) })
+}
+
+func uuidCol[R any](name string, get func(*R) pgtype.UUID, scan func(*R) any) Column[R] {
+	return Column[R]{
+		Name: name, typ: "uuid", scan: scan,
+		array: func(rows []*R) (any, error) {
+			out := make([]pgtype.UUID, len(rows))
+			for i, r := range rows {
+				out[i] = get(r)
+			}
+			return out, nil
+		},
+		value: func(row *R) (any, error) { return get(row), nil },
 	}
 }
 
