@@ -1,6 +1,9 @@
 package main
 
 import (
+	"context"
+	"time"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"strata.dev/strata/adapters/postgres"
@@ -47,13 +50,14 @@ var (
 	descPosition  = prometheus.NewDesc("strata_group_position", "Position the group has taken up to.", []string{"group"}, nil)
 	descLag       = prometheus.NewDesc("strata_group_lag_events", "Events behind the head; only of groups led here.", []string{"group"}, nil)
 	descParked    = prometheus.NewDesc("strata_group_parked_streams", "Streams the group has set aside.", []string{"group"}, nil)
+	descSetAside  = prometheus.NewDesc("strata_projection_parked_streams", "Streams the read model has set aside.", []string{"projection"}, nil)
 	descFailing   = prometheus.NewDesc("strata_group_failing", "1 while the group cannot move on.", []string{"group"}, nil)
 	descConnected = prometheus.NewDesc("strata_broker_connected", "1 while connected to RabbitMQ.", nil, nil)
 	descBlocked   = prometheus.NewDesc("strata_broker_blocked", "1 while RabbitMQ has a memory or disk alarm.", nil, nil)
 )
 
 func (m *statusMetrics) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descQueued, descLeader, descPosition, descLag, descParked, descFailing, descConnected, descBlocked} {
+	for _, d := range []*prometheus.Desc{descQueued, descLeader, descPosition, descLag, descParked, descSetAside, descFailing, descConnected, descBlocked} {
 		out <- d
 	}
 }
@@ -71,6 +75,14 @@ func (m *statusMetrics) Collect(out chan<- prometheus.Metric) {
 		}
 		gauge(descParked, float64(g.Parked), g.Name)
 		gauge(descFailing, one(g.LastError != ""), g.Name)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	for _, p := range m.s.projections() {
+		// A read database that is away shows in strata_group_failing; a scrape does not fail of it.
+		if st, err := p.Status(ctx); err == nil {
+			gauge(descSetAside, float64(st.ParkedTotal), p.Name())
+		}
 	}
 	st := m.s.publisher.Status()
 	gauge(descConnected, one(st.Connected))

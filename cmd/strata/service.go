@@ -22,6 +22,7 @@ import (
 	"strata.dev/strata/adapters/stratml"
 	"strata.dev/strata/app/cloudevents"
 	"strata.dev/strata/app/command"
+	"strata.dev/strata/app/projection"
 	"strata.dev/strata/ports/rest"
 )
 
@@ -134,6 +135,13 @@ func (s *service) open(ctx context.Context) error {
 	}
 	s.closers = append(s.closers, audit.Close)
 
+	// What a rebuild that died, or was switched away from, has left behind.
+	for _, sweep := range []func(context.Context) error{s.plans.Sweep, s.audit.Sweep} {
+		if err := sweep(ctx); err != nil {
+			return fmt.Errorf("drop retired generations: %w", err)
+		}
+	}
+
 	encoder, err := cloudevents.New(cloudevents.Options{Instance: s.cfg.Instance})
 	if err != nil {
 		return usageError{fmt.Errorf("STRATA_INSTANCE: %w", err)}
@@ -183,6 +191,11 @@ func (s *service) open(ctx context.Context) error {
 	return nil
 }
 
+// projections are the read models that this instance keeps in step.
+func (s *service) projections() []projection.Projection {
+	return []projection.Projection{s.plans, s.audit}
+}
+
 // checks are what /readyz and /healthz tell. Only the log can stop commands.
 func (s *service) checks() []rest.Check {
 	return []rest.Check{
@@ -195,14 +208,22 @@ func (s *service) checks() []rest.Check {
 			}
 			return nil
 		}},
-		{Name: "groups", Probe: func(context.Context) error {
+		{Name: "groups", Probe: func(ctx context.Context) error {
 			var errs []error
 			for _, g := range s.consumers.Status() {
 				if g.LastError != "" {
 					errs = append(errs, fmt.Errorf("%s has stood at position %d since %s: %s", g.Name, g.Position, g.Since.UTC().Format(time.RFC3339), g.LastError))
 				}
 				if g.Parked > 0 {
-					errs = append(errs, fmt.Errorf("%s has parked %d streams: see `strata %s list`", g.Name, g.Parked, g.Name))
+					errs = append(errs, fmt.Errorf("%s has parked %d streams: see `strata relay list`", g.Name, g.Parked))
+				}
+			}
+			for _, p := range s.projections() {
+				switch st, err := p.Status(ctx); {
+				case err != nil:
+					errs = append(errs, fmt.Errorf("%s cannot say where it stands: %w", p.Name(), err))
+				case st.ParkedTotal > 0:
+					errs = append(errs, fmt.Errorf("%s has parked %d streams: see `strata projections list`", p.Name(), st.ParkedTotal))
 				}
 			}
 			return errors.Join(errs...)

@@ -36,6 +36,7 @@ func TestMainJob(t *testing.T) {
 	s, service := system.Start(t, system.Options{Postgres: testenv.StartPostgres(t), Queues: []string{"tests.e2e"}})
 	consumer := s.Consume(t, "tests.e2e")
 	t.Run("a consumer in Python", func(t *testing.T) { pythonConsumer(t, s, service) })
+	var last imported
 	for _, d := range documents {
 		t.Run(d.name, func(t *testing.T) {
 			body, plan := d.read(t)
@@ -45,6 +46,7 @@ func TestMainJob(t *testing.T) {
 			consumer.Await(t, answer.Position, arrival)
 			delivered := time.Since(began)
 			repeat()
+			last = answer
 			sameTree(t, s, service, plan, answer)
 			sameScorecard(t, s, service, plan, answer)
 			points := sameSeries(t, s, service, plan, answer)
@@ -54,7 +56,11 @@ func TestMainJob(t *testing.T) {
 	}
 	t.Run("who has what", func(t *testing.T) { nothingIsMissing(t, s, service, consumer) })
 	t.Run("port taken", func(t *testing.T) { portTaken(t, s, service) })
-	t.Run("rebuild", func(t *testing.T) { s.Rebuild(t) })
+	t.Run("rebuild", func(t *testing.T) {
+		stop := readAlways(t, s, service, last)
+		s.Rebuild(t)
+		t.Logf("%d scorecards read meanwhile, all of them whole", stop())
+	})
 	if code := service.Stop(); code != 0 {
 		t.Errorf("the service ended with code %d", code)
 	}

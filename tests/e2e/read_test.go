@@ -1,12 +1,14 @@
 package e2e_test
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -125,7 +127,8 @@ type scorecardLine struct {
 func scorecard(t *testing.T, s *system.System, service *system.Service, answer imported) (goals []struct {
 	GoalID, Name string
 	Indicators   int
-}, lines []scorecardLine) {
+}, lines []scorecardLine,
+) {
 	t.Helper()
 	var card struct {
 		Goals []struct {
@@ -301,4 +304,33 @@ func history(t *testing.T, s *system.System, service *system.Service, path strin
 		}
 		cursor = "&cursor=" + url.QueryEscape(page.NextCursor)
 	}
+}
+
+// readAlways asks for a scorecard again and again: it is never empty, half, or
+// older than before. stop ends it and says how often it asked.
+func readAlways(t *testing.T, s *system.System, service *system.Service, answer imported) (stop func() int) {
+	ctx, cancel := context.WithCancel(t.Context())
+	vera := s.Client(service.Base, "vera")
+	read, reading := 0, sync.WaitGroup{}
+	reading.Go(func() {
+		for ctx.Err() == nil {
+			var card struct{ Items []scorecardLine }
+			got, err := system.Get(ctx, vera, "/v1/strategies/"+answer.StrategyID+"/scorecard", answer.Position)
+			if err == nil {
+				err = got.Decode(&card)
+			}
+			if ctx.Err() == nil && (err != nil || len(card.Items) != 104) {
+				t.Errorf("a scorecard of %d lines, %v", len(card.Items), err)
+				return
+			}
+			read++
+		}
+	})
+	stop = sync.OnceValue(func() int {
+		cancel()
+		reading.Wait()
+		return read
+	})
+	t.Cleanup(func() { stop() })
+	return stop
 }

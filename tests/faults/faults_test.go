@@ -31,7 +31,7 @@ func TestFaults(t *testing.T) {
 		{"acknowledgements lost", w.acknowledgementsLost},          // B11
 		{"acknowledgement lost and no way back", w.outcomeUnknown}, // B11
 		{"the same keys again", w.sameKeysAgain},                   // G3
-		{"read models after all that", func(t *testing.T) { w.Rebuild(t) }},
+		{"read models after all that", w.rebuilt},
 	} {
 		if !t.Run(f.name, f.test) {
 			t.Fatal("what would come next rests on a world that is broken")
@@ -156,4 +156,19 @@ func (w *world) sameKeysAgain(t *testing.T) {
 		t.Errorf("the repetitions were recorded: the log is at position %d after %d", after, head)
 	}
 	t.Logf("%d commands repeated", repeated)
+}
+
+// rebuilt rebuilds both read models while commands come in; a rebuild when none
+// comes gives the same content.
+func (w *world) rebuilt(t *testing.T) {
+	w.during(t, func() {
+		for _, name := range []string{"plans", "audit"} {
+			if r := system.CLI(t, w.Environ(nil), "projections", "rebuild", name); r.Code != 0 {
+				t.Errorf("rebuild %s under load: exit code %d\n%s", name, r.Code, r.Stderr)
+			}
+			w.recovered(t, "a rebuild of "+name)
+		}
+	})
+	w.readable(t, w.load.Probe(t.Context()), recovery) // the read models have everything
+	w.Rebuild(t)
 }

@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"sync"
 	"testing"
 
@@ -63,12 +62,8 @@ func (b *built) build() (string, error) {
 	if b.dir, err = os.MkdirTemp("", "strata-system-"); err != nil {
 		return "", err
 	}
-	compiler, err := exec.LookPath("go")
-	if err != nil {
-		compiler = filepath.Join(runtime.GOROOT(), "bin", "go")
-	}
 	path := filepath.Join(b.dir, "strata")
-	cmd := exec.Command(compiler, "build", "-buildvcs=false", "-o", path, "./cmd/strata")
+	cmd := exec.Command("go", "build", "-buildvcs=false", "-o", path, "./cmd/strata")
 	cmd.Dir = root
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build strata: %w\n%s", err, out)

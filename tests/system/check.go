@@ -24,6 +24,7 @@ const (
 	AcknowledgedIsLogged Rule = "what was acknowledged is in the log, exactly once, as acknowledged"
 	RefusedIsAbsent      Rule = "what was refused is not in the log"
 	LoggedWasAsked       Rule = "what is in the log was asked for by a client that was not refused"
+	RealTimeOrder        Rule = "what was asked for after an answer has a later position"
 	PositionsContiguous  Rule = "positions are 1, 2, 3 … without a gap"
 	VersionsContiguous   Rule = "versions of a stream are 1, 2, 3 … in the order of positions"
 	SequencesContiguous  Rule = "organization sequences are 1, 2, 3 … in the order of positions"
@@ -46,6 +47,7 @@ func Check(given Given, operations []Operation, log []Record, consumed ...[]Deli
 	c := checker{commands: map[uuid.UUID][]Record{}, events: map[uuid.UUID]Record{}}
 	c.log(log)
 	c.operations(given, operations, log)
+	c.order(operations)
 	for _, deliveries := range consumed {
 		c.consumer(log, deliveries)
 	}
@@ -109,6 +111,28 @@ func (c *checker) operations(given Given, operations []Operation, log []Record) 
 	for _, r := range log {
 		if r.Position > int64(given) && r.Command != uuid.Nil && !asked[r.Command] {
 			c.violated(LoggedWasAsked, "position %d: no client asked for %s", r.Position, r.Command)
+		}
+	}
+}
+
+// order checks that the log is linear: an operation that began after another had
+// ended comes after it, on every stream and across them.
+func (c *checker) order(operations []Operation) {
+	ended := slices.DeleteFunc(slices.Clone(operations), func(o Operation) bool { return o.Outcome != OK })
+	began := slices.Clone(ended)
+	slices.SortFunc(ended, func(a, b Operation) int { return a.Ended.Compare(b.Ended) })
+	slices.SortFunc(began, func(a, b Operation) int { return a.Began.Compare(b.Began) })
+	var latest Operation // of those that had ended
+	for _, o := range began {
+		for len(ended) > 0 && ended[0].Ended.Before(o.Began) {
+			if ended[0].Position > latest.Position {
+				latest = ended[0]
+			}
+			ended = ended[1:]
+		}
+		if latest.Position > o.Position {
+			c.violated(RealTimeOrder, "%s of client %d at position %d began %s after that of client %d at position %d had been answered",
+				o.Kind, o.Client, o.Position, o.Began.Sub(latest.Ended), latest.Client, latest.Position)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package system_test
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -46,6 +47,10 @@ func promisesKept() world {
 		{Command: id(5), Outcome: system.Unknown, Stream: "a"},
 		{Command: id(6), Outcome: system.Refused, Code: "invariant-violated", Stream: "a"},
 	}
+	at := func(second int64) time.Time { return time.Unix(second, 0) }
+	for i, span := range [][2]int64{{0, 2}, {1, 4}, {5, 6}, {5, 7}, {6, 8}} { // the first two at the same time
+		w.operations[i].Began, w.operations[i].Ended = at(span[0]), at(span[1])
+	}
 	for _, i := range []int{0, 3, 1, 2, 1, 4} { // order holds per stream, not across; position 2 twice
 		r := w.log[i]
 		w.deliveries = append(w.deliveries, system.Delivery{ID: r.ID, Position: r.Position, Version: r.Version, Stream: r.Stream, Digest: r.Digest})
@@ -61,13 +66,18 @@ func TestCheckFinds(t *testing.T) {
 	}{
 		{"nothing where all promises were kept", func(*world) {}, nil},
 		{"an acknowledged command that is lost", func(w *world) {
-			w.operations = append(w.operations, system.Operation{Command: id(9), Outcome: system.OK, Stream: "b", Version: 2, Position: 6, Events: []uuid.UUID{id(106)}})
+			w.operations = append(w.operations, system.Operation{Command: id(9), Outcome: system.OK, Stream: "b", Version: 2, Position: 6, Events: []uuid.UUID{id(106)}, Began: time.Unix(7, 0), Ended: time.Unix(8, 0)})
 		}, []system.Rule{system.AcknowledgedIsLogged}},
 		{"an acknowledgement with the wrong position", func(w *world) { w.operations[0].Position = 2 }, []system.Rule{system.AcknowledgedIsLogged}},
 		{"an acknowledgement with other events", func(w *world) { w.operations[0].Events = w.operations[0].Events[:1] }, []system.Rule{system.AcknowledgedIsLogged}},
 		{"an acknowledgement with the wrong version", func(w *world) { w.operations[0].Version = 2 }, []system.Rule{system.AcknowledgedIsLogged}},
-		{"a command that is there twice", func(w *world) { w.log[4].Command = id(3) },
-			[]system.Rule{system.CommandsOnce, system.AcknowledgedIsLogged}},
+		{
+			"a command that is there twice", func(w *world) { w.log[4].Command = id(3) },
+			[]system.Rule{system.CommandsOnce, system.AcknowledgedIsLogged},
+		},
+		{"an operation before one that had been answered when it began", func(w *world) {
+			w.operations[0].Began, w.operations[0].Ended = time.Unix(5, 0), time.Unix(6, 0)
+		}, []system.Rule{system.RealTimeOrder}},
 		{"a false refusal", func(w *world) { w.operations[2].Outcome = system.Refused }, []system.Rule{system.RefusedIsAbsent}},
 		{"an event nobody asked for", func(w *world) { w.operations = w.operations[:2] }, []system.Rule{system.LoggedWasAsked}},
 		{"a gap in the positions", func(w *world) {

@@ -2,6 +2,7 @@ package system
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"testing"
 	"time"
@@ -97,7 +98,12 @@ func MustGet(t testing.TB, c *restclient.Client, path string, position int64, v 
 	return answer
 }
 
-// Get asks for what contains position, waiting for it up to 10 seconds.
+// Get asks for what contains position, waiting for it up to 10 seconds. An
+// answer that is older is an error.
 func Get(ctx context.Context, c *restclient.Client, path string, position int64) (restclient.Answer, error) {
-	return c.Do(ctx, restclient.Request{Method: http.MethodGet, Path: path, MinPosition: position, Header: http.Header{"Prefer": {"wait=10"}}})
+	answer, err := c.Do(ctx, restclient.Request{Method: http.MethodGet, Path: path, MinPosition: position, Header: http.Header{"Prefer": {"wait=10"}}})
+	if err == nil && answer.Position < position {
+		err = fmt.Errorf("GET %s: asked for position %d, the answer is of %d", path, position, answer.Position)
+	}
+	return answer, err
 }

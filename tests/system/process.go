@@ -2,7 +2,6 @@ package system
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -26,9 +25,6 @@ import (
 // recovery is how long Strata may take to work again after a fault has ended.
 const recovery = 10 * time.Second
 
-// exitKilled is what Exit gives for a process that a signal ended.
-const exitKilled = -1
-
 // Service is one `strata serve` process. Not for concurrent use, but for Base and Admin.
 type Service struct {
 	Base  string // "http://127.0.0.1:20123"
@@ -41,7 +37,6 @@ type Service struct {
 	logPath string
 	cmd     *exec.Cmd
 	ended   chan struct{}
-	err     error // of the start; read after ended
 }
 
 // newService prepares a process on ports of its own; Start runs it.
@@ -141,16 +136,17 @@ func (s *Service) Health() string {
 
 // Leads says whether the process reads for the consumer group.
 func (s *Service) Leads(group string) bool {
-	body, err := get(s.Admin + "/metrics")
-	return err == nil && bytes.Contains(body, []byte(`strata_group_leader{group="`+group+`"} 1`))
+	code, body, err := get(s.Admin + "/metrics")
+	return err == nil && code == http.StatusOK && strings.Contains(body, `strata_group_leader{group="`+group+`"} 1`)
 }
 
+// probes open a connection each: they ask what a newcomer would be told.
 var probes = &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 
-func (s *Service) get(path string) (code int, body string, err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.Base+path, nil)
+func (s *Service) get(path string) (code int, body string, err error) { return get(s.Base + path) }
+
+func get(url string) (code int, body string, err error) {
+	req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, url, nil)
 	if err != nil {
 		return 0, "", err
 	}
@@ -161,15 +157,6 @@ func (s *Service) get(path string) (code int, body string, err error) {
 	defer res.Body.Close()
 	b, err := io.ReadAll(res.Body)
 	return res.StatusCode, string(b), err
-}
-
-func get(url string) ([]byte, error) {
-	res, err := probes.Get(url)
-	if err != nil {
-		return nil, err
-	}
-	defer res.Body.Close()
-	return io.ReadAll(res.Body)
 }
 
 // Kill ends the process as a crash would, and returns when it has gone.
@@ -213,7 +200,7 @@ func (s *Service) Ended() int {
 
 // Listening says whether the process lets new connections in.
 func (s *Service) Listening() bool {
-	conn, err := net.DialTimeout("tcp", strings.TrimPrefix(s.Base, "http://"), time.Second)
+	conn, err := (&net.Dialer{Timeout: time.Second}).DialContext(context.Background(), "tcp", strings.TrimPrefix(s.Base, "http://"))
 	if err != nil {
 		return false
 	}
@@ -221,7 +208,7 @@ func (s *Service) Listening() bool {
 	return true
 }
 
-// Exit is the exit code of the process that has ended, exitKilled if a signal ended it.
+// Exit is the exit code of the process that has ended, -1 if a signal ended it.
 func (s *Service) Exit() int {
 	<-s.ended
 	return s.cmd.ProcessState.ExitCode()
