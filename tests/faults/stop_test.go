@@ -12,7 +12,9 @@ import (
 
 // serviceStopped stops the service in order, at random moments and while every
 // client waits for an answer: what is under way is answered, what comes is not
-// let in, and nothing is announced twice.
+// let in, and nothing is announced twice. (At a random moment a request may meet
+// the closing of the idle connection it is sent on, as with any HTTP server; that
+// nothing under way is lost is therefore asked where all are under way.)
 func (w *world) serviceStopped(t *testing.T) {
 	const stops = 4
 	duplicates := system.Duplicates(w.consumer.Deliveries(t))

@@ -212,7 +212,11 @@ func TestReadme(t *testing.T) {
 	says(t, "history", "", `"type":"indicator.measurement-corrected"`, `"reason":"two districts had been left out"`, `"actorKind":"person"`, `"value":"93.4"`)
 	says(t, "rebuild", "", "plans rebuilt from ", "its content is ")
 
-	t.Run("the events leave", func(t *testing.T) { leave(t, run, environment(t, filepath.Join(dir, "demo.env"))) })
+	t.Run("the events leave", func(t *testing.T) {
+		env := environment(t, filepath.Join(dir, "demo.env"))
+		env["NODE_PROJECT"] = node
+		leave(t, run, env)
+	})
 
 	t.Run("kill -9 of everything, and again", func(t *testing.T) {
 		before := run(t, "history", "")
@@ -253,16 +257,14 @@ func items(page string) string {
 // leave runs the example consumers. Each makes a queue of its own, so it gets
 // what is recorded from then on: corrections go on until it has six more events.
 func leave(t *testing.T, run func(t *testing.T, name, extra string) string, env map[string]string) {
-	probes := map[string]*exec.Cmd{
-		"python": exec.Command("python3", "-c", "import pika"),
-		"node":   exec.Command("npm", "view", "amqplib", "version"),
-	}
 	for _, name := range []string{"go", "python", "node"} {
 		t.Run(name, func(t *testing.T) {
-			if probe := probes[name]; probe != nil {
-				if out, err := probe.CombinedOutput(); err != nil {
-					testenv.SkipLoud(t, fmt.Sprintf("the %s consumer's client library cannot be had: %v: %s", name, err, out))
-				}
+			path := ""
+			if name == "python" {
+				path = fmt.Sprintf("python3() { %s \"$@\"; }\n", testenv.Python(t, "pika", "python3-pika"))
+			}
+			if name == "node" {
+				testenv.NodeProject(t, env["NODE_PROJECT"]) // so that a registry out of reach is a skip
 			}
 			head := correct(t, env, name+"-first")
 			done := make(chan struct{})
@@ -279,7 +281,7 @@ func leave(t *testing.T, run func(t *testing.T, name, extra string) string, env 
 					}
 				}
 			})
-			out := run(t, name, fmt.Sprintf("export QUEUE=example-readme-%s UNTIL=%d", name, head+6))
+			out := run(t, name, fmt.Sprintf("%sexport QUEUE=example-readme-%s UNTIL=%d", path, name, head+6))
 			close(done)
 			traffic.Wait()
 			if !strings.Contains(out, "complete from ") || !strings.Contains(out, " 0 missing") || !strings.Contains(out, "indicator.measurement-corrected") {

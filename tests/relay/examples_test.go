@@ -30,19 +30,12 @@ func TestExampleConsumers(t *testing.T) {
 			return exec.Command(binary)
 		},
 		"python": func(t *testing.T) *exec.Cmd {
-			for _, python := range []string{"python3", "/usr/bin/python3"} { // the system's may be hidden behind another
-				if exec.Command(python, "-c", "import pika").Run() == nil {
-					return exec.Command(python, "-u", examples+"/python/consumer.py")
-				}
-			}
-			testenv.SkipLoud(t, "no Python with pika: apt install python3-pika")
-			return nil
+			return exec.Command(testenv.Python(t, "pika", "python3-pika"), "-u", examples+"/python/consumer.py")
 		},
 		"node": func(t *testing.T) *exec.Cmd {
-			if _, err := os.Stat(examples + "/node/node_modules/amqplib"); err != nil {
-				testenv.SkipLoud(t, "amqplib is not installed: npm install in docs/examples/consumers/node")
-			}
-			return exec.Command("node", examples+"/node/consumer.js")
+			cmd := exec.Command("node", "consumer.js")
+			cmd.Dir = testenv.NodeProject(t, examples+"/node")
+			return cmd
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -66,20 +66,39 @@ func (s *System) Consume(t testing.TB, queue string) *Consumer {
 func (s *System) Bind(t testing.TB, queue string) {
 	t.Helper()
 	testenv.Eventually(t, recovery, "the exchange to bind "+queue+" to", func() error {
-		conn, err := amqp.Dial(s.AMQP)
-		if err != nil {
-			return err
-		}
-		defer conn.Close()
-		ch, err := conn.Channel()
-		if err != nil {
-			return err
-		}
-		if _, err := ch.QueueDeclare(queue, true, false, false, false, amqp.Table{amqp.QueueTypeArg: amqp.QueueTypeQuorum}); err != nil {
-			return err
-		}
-		return ch.QueueBind(queue, "#", rabbitmq.Exchange, false, nil)
+		return s.channel(func(ch *amqp.Channel) error {
+			if _, err := ch.QueueDeclare(queue, true, false, false, false, amqp.Table{amqp.QueueTypeArg: amqp.QueueTypeQuorum}); err != nil {
+				return err
+			}
+			return ch.QueueBind(queue, everything, rabbitmq.Exchange, false, nil)
+		})
 	})
+}
+
+// Unbind takes the queue's binding away. If no other queue is bound, nobody
+// wants the events any more.
+func (s *System) Unbind(t testing.TB, queue string) {
+	t.Helper()
+	err := s.channel(func(ch *amqp.Channel) error { return ch.QueueUnbind(queue, everything, rabbitmq.Exchange, nil) })
+	if err != nil {
+		t.Fatalf("system: unbind %s: %v", queue, err)
+	}
+}
+
+const everything = "#" // routing keys of all events
+
+// channel calls do with a channel of its own.
+func (s *System) channel(do func(*amqp.Channel) error) error {
+	conn, err := amqp.Dial(s.AMQP)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	ch, err := conn.Channel()
+	if err != nil {
+		return err
+	}
+	return do(ch)
 }
 
 func (c *Consumer) take(deliveries []rabbitmq.Delivery, err error) {

@@ -3,6 +3,7 @@ package system
 import (
 	"context"
 	"crypto/sha256"
+	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -42,6 +43,19 @@ func (s *System) Head(t testing.TB) (head int64) {
 		return err
 	})
 	return head
+}
+
+// HeldLong lists the transactions of Strata's roles, in any database of the
+// server, that have been open for longer than age: each holds a snapshot, an id
+// or locks.
+func (s *System) HeldLong(t testing.TB, age time.Duration) (held []string) {
+	t.Helper()
+	s.query(t, fmt.Sprintf(`SELECT concat_ws(' ', usename, datname, application_name, state, now() - xact_start, query) FROM pg_stat_activity
+	            WHERE usename LIKE 'strata_%%' AND xact_start < now() - interval '%d milliseconds'`, age.Milliseconds()), func(rows pgx.Rows) (err error) {
+		held, err = pgx.CollectRows(rows, pgx.RowTo[string])
+		return err
+	})
+	return held
 }
 
 func (s *System) query(t testing.TB, sql string, read func(pgx.Rows) error) {

@@ -64,23 +64,23 @@ func fresh(t testing.TB, k kind) string {
 		t.Fatalf("testenv: template of %s: %v", k, err)
 	}
 	name := "t_" + string(k) + "_" + strings.ToLower(rand.Text()[:12])
-	if err := exec(ctx, server, "CREATE DATABASE "+ident(name)+" TEMPLATE "+ident(tmpl)+" STRATEGY wal_log"); err != nil {
+	if err := execute(ctx, server, "CREATE DATABASE "+ident(name)+" TEMPLATE "+ident(tmpl)+" STRATEGY wal_log"); err != nil {
 		t.Fatalf("testenv: copy of %s: %v", tmpl, err)
 	}
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), databaseTimeout)
 		defer cancel()
 		// FORCE: what a failing test left open must not keep the database alive.
-		if err := exec(ctx, server, "DROP DATABASE IF EXISTS "+ident(name)+" WITH (FORCE)"); err != nil {
+		if err := execute(ctx, server, "DROP DATABASE IF EXISTS "+ident(name)+" WITH (FORCE)"); err != nil {
 			t.Errorf("testenv: drop %s: %v", name, err)
 		}
 	})
 	return withDatabase(t, server, name)
 }
 
-// exec runs one statement on a connection of its own: no pool, whose goroutines
+// execute runs one statement on a connection of its own: no pool, whose goroutines
 // the tests would have to explain to goleak.
-func exec(ctx context.Context, server, sql string) error {
+func execute(ctx context.Context, server, sql string) error {
 	return withConn(ctx, server, func(c *pgx.Conn) error {
 		_, err := c.Exec(ctx, sql)
 		return err

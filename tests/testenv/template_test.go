@@ -21,7 +21,7 @@ func TestTemplateIsMadeOnceBySideBySideProcesses(t *testing.T) {
 	}
 	want := templateName(auditKind, digest)
 	// What a process leaves behind that was killed while it migrated.
-	if err := exec(t.Context(), server, "CREATE DATABASE "+ident(want+"_half")); err != nil {
+	if err := execute(t.Context(), server, "CREATE DATABASE "+ident(want+"_half")); err != nil {
 		t.Fatal(err)
 	}
 

@@ -148,6 +148,19 @@ type servers struct {
 	running []embedded.Server
 }
 
+// wish installs what only the examples in other languages need. Without it their
+// tests skip, loudly; that is no reason not to run the others.
+func (s *servers) wish(ctx context.Context) {
+	if os.Geteuid() != 0 || exec.CommandContext(ctx, "/usr/bin/python3", "-c", "import pika").Run() == nil {
+		return
+	}
+	install := exec.CommandContext(ctx, "apt-get", "install", "-y", "-q", "--no-install-recommends", "python3-pika")
+	install.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
+	if out, err := install.CombinedOutput(); err != nil {
+		fmt.Fprintf(s.errs, "testenv: python3-pika could not be installed (%v): %.200s\n", err, out)
+	}
+}
+
 // start starts what environ does not name and returns the variables that do.
 func (s *servers) start(environ []string, needed []embedded.Program, signals <-chan os.Signal) (variables []string, err error) {
 	havePostgres, haveRabbitMQ := has(environ, "STRATA_TEST_PG_URL"), has(environ, "STRATA_TEST_AMQP_URL")
@@ -168,6 +181,7 @@ func (s *servers) start(environ []string, needed []embedded.Program, signals <-c
 	if err := embedded.Install(ctx, s.errs, needed...); err != nil {
 		return nil, err
 	}
+	s.wish(ctx)
 	if err := os.Chmod(s.dir, 0o711); err != nil { // PostgreSQL's user goes through it
 		return nil, err
 	}
