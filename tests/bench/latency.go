@@ -11,12 +11,10 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"strata.dev/strata/adapters/auditdb"
-	"strata.dev/strata/adapters/plansdb"
 	"strata.dev/strata/adapters/postgres"
 	"strata.dev/strata/adapters/postgres/consumer"
 	"strata.dev/strata/app/eventlog"
 	"strata.dev/strata/app/query"
-	"strata.dev/strata/migrations"
 )
 
 // arrivals remembers when each event was committed and when it arrived somewhere.
@@ -69,25 +67,13 @@ func (b *bench) benchLatency(ctx context.Context) error {
 		return err
 	}
 	defer closeAll()
-	plansURLs, err := b.servers.database(ctx, migrations.Plans, "bench_latency_plans")
+	models, err := b.readModels(ctx, "bench_latency")
 	if err != nil {
 		return err
 	}
-	auditURLs, err := b.servers.database(ctx, migrations.Audit, "bench_latency_audit")
-	if err != nil {
-		return err
-	}
-	plans, err := plansdb.OpenProjection(ctx, plansURLs["strata_plans_projector"], plansdb.Options{})
-	if err != nil {
-		return err
-	}
-	defer plans.Close()
-	audit, err := auditdb.OpenProjection(ctx, auditURLs["strata_audit_projector"], auditdb.Options{})
-	if err != nil {
-		return err
-	}
-	defer audit.Close()
-	reader, err := auditdb.OpenReader(ctx, auditURLs["strata_audit_reader"], audit)
+	defer models.close()
+	plans, audit := models.plans, models.audit
+	reader, err := auditdb.OpenReader(ctx, models.auditURLs["strata_audit_reader"], audit)
 	if err != nil {
 		return err
 	}

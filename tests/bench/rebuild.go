@@ -8,8 +8,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
-	"strata.dev/strata/adapters/auditdb"
-	"strata.dev/strata/adapters/plansdb"
 	"strata.dev/strata/adapters/postgres"
 	"strata.dev/strata/app/eventcodec"
 	"strata.dev/strata/app/eventlog"
@@ -74,24 +72,12 @@ func (b *bench) benchRebuild(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	plansURLs, err := b.servers.database(ctx, migrations.Plans, "bench_rebuild_plans")
+	models, err := b.readModels(ctx, "bench_rebuild")
 	if err != nil {
 		return err
 	}
-	auditURLs, err := b.servers.database(ctx, migrations.Audit, "bench_rebuild_audit")
-	if err != nil {
-		return err
-	}
-	plans, err := plansdb.OpenProjection(ctx, plansURLs["strata_plans_projector"], plansdb.Options{})
-	if err != nil {
-		return err
-	}
-	defer plans.Close()
-	audit, err := auditdb.OpenProjection(ctx, auditURLs["strata_audit_projector"], auditdb.Options{})
-	if err != nil {
-		return err
-	}
-	defer audit.Close()
+	defer models.close()
+	plans, audit := models.plans, models.audit
 	rebuild := func(p projection.Projection) func(context.Context) (sample, error) {
 		return func(ctx context.Context) (sample, error) {
 			start := time.Now()
@@ -102,7 +88,7 @@ func (b *bench) benchRebuild(ctx context.Context) error {
 		}
 	}
 	got, err := interleave(ctx, b.reps, []rival{
-		{"copy", func(ctx context.Context) (sample, error) { return copyRows(ctx, plansURLs[""], int(head)) }},
+		{"copy", func(ctx context.Context) (sample, error) { return copyRows(ctx, models.plansURLs[""], int(head)) }},
 		{"plans", rebuild(plans)},
 		{"audit", rebuild(audit)},
 	})

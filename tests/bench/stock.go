@@ -160,8 +160,8 @@ func rawPublish(ctx context.Context, url, exchange, key string, headers amqp.Tab
 	return sample{perSecond: float64(n) / time.Since(start).Seconds()}, nil
 }
 
-// declareQueue makes a quorum queue bound to every key of a topic exchange.
-func declareQueue(url, exchange, queue string) error {
+// onChannel runs do on a connection of its own: set-up, never measured.
+func onChannel(url string, do func(*amqp.Channel) error) error {
 	connection, err := amqp.Dial(url)
 	if err != nil {
 		return err
@@ -171,37 +171,30 @@ func declareQueue(url, exchange, queue string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := channel.QueueDeclare(queue, true, false, false, false, amqp.Table{"x-queue-type": "quorum"}); err != nil {
-		return err
-	}
-	return channel.QueueBind(queue, "#", exchange, false, nil)
+	return do(channel)
+}
+
+// declareQueue makes a quorum queue bound to every key of a topic exchange.
+func declareQueue(url, exchange, queue string) error {
+	return onChannel(url, func(c *amqp.Channel) error {
+		if _, err := c.QueueDeclare(queue, true, false, false, false, amqp.Table{"x-queue-type": "quorum"}); err != nil {
+			return err
+		}
+		return c.QueueBind(queue, "#", exchange, false, nil)
+	})
 }
 
 // purge empties a queue between runs.
 func purge(url, queue string) error {
-	connection, err := amqp.Dial(url)
-	if err != nil {
+	return onChannel(url, func(c *amqp.Channel) error {
+		_, err := c.QueuePurge(queue, false)
 		return err
-	}
-	defer connection.Close()
-	channel, err := connection.Channel()
-	if err != nil {
-		return err
-	}
-	_, err = channel.QueuePurge(queue, false)
-	return err
+	})
 }
 
 // declareTopic makes a durable topic exchange.
 func declareTopic(url, exchange string) error {
-	connection, err := amqp.Dial(url)
-	if err != nil {
-		return err
-	}
-	defer connection.Close()
-	channel, err := connection.Channel()
-	if err != nil {
-		return err
-	}
-	return channel.ExchangeDeclare(exchange, amqp.ExchangeTopic, true, false, false, false, nil)
+	return onChannel(url, func(c *amqp.Channel) error {
+		return c.ExchangeDeclare(exchange, amqp.ExchangeTopic, true, false, false, false, nil)
+	})
 }
