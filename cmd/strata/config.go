@@ -14,6 +14,9 @@ import (
 	"time"
 
 	"github.com/caarlos0/env/v11"
+
+	"strata.dev/strata/adapters/auditdb"
+	"strata.dev/strata/adapters/plansdb"
 )
 
 // config is everything Strata takes from its environment. A variable tagged
@@ -39,17 +42,22 @@ type config struct {
 
 	DevKeyFile string `env:"STRATA_DEV_KEY_FILE"` // private key of the development issuer; made if missing
 
-	AppendQueue   int           `env:"STRATA_APPEND_QUEUE" envDefault:"4096"`    // commands that may wait for the log before 429
-	DrainTimeout  time.Duration `env:"STRATA_DRAIN_TIMEOUT" envDefault:"10s"`    // how long a stop waits for what is under way
-	RatePerMinute int           `env:"STRATA_RATE_PER_MINUTE" envDefault:"600"`  // requests per principal; 0 = no limit
-	DemoQueue     bool          `env:"STRATA_DEMO_QUEUE" envDefault:"false"`     // bind a queue strata.demo to every event
-	AllowUnrouted bool          `env:"STRATA_ALLOW_UNROUTED" envDefault:"false"` // do not hold back an event for which no queue is bound
-	LogLevel      string        `env:"STRATA_LOG_LEVEL" envDefault:"info"`       // debug, info, warn, error
-	DataDir       string        `env:"STRATA_DIR" envDefault:".strata"`          // of `strata dev` only
+	Groups        []string      `env:"STRATA_GROUPS" envDefault:"relay,plans,audit"` // consumer groups this instance takes part in; none = answers requests only
+	AppendQueue   int           `env:"STRATA_APPEND_QUEUE" envDefault:"4096"`        // commands that may wait for the log before 429
+	DrainTimeout  time.Duration `env:"STRATA_DRAIN_TIMEOUT" envDefault:"10s"`        // how long a stop waits for what is under way
+	RatePerMinute int           `env:"STRATA_RATE_PER_MINUTE" envDefault:"600"`      // requests per principal; 0 = no limit
+	DemoQueue     bool          `env:"STRATA_DEMO_QUEUE" envDefault:"false"`         // bind a queue strata.demo to every event
+	AllowUnrouted bool          `env:"STRATA_ALLOW_UNROUTED" envDefault:"false"`     // do not hold back an event for which no queue is bound
+	LogLevel      string        `env:"STRATA_LOG_LEVEL" envDefault:"info"`           // debug, info, warn, error
+	DataDir       string        `env:"STRATA_DIR" envDefault:".strata"`              // of `strata dev` only
 
 	origin      map[string]string // variable → where it came from, for config print
 	consumerURL string            // of the private broker of strata dev: an example consumer's
 }
+
+// groupNames are the consumer groups of an installation. One instance at a time
+// reads for each, whichever it is.
+var groupNames = []string{relayGroup, plansdb.Name, auditdb.Name}
 
 const production, development = "production", "development"
 
@@ -88,6 +96,14 @@ func loadConfig(environ []string) (config, error) {
 	cfg.origin = origin
 	if cfg.Env != production && cfg.Env != development {
 		errs = append(errs, fmt.Errorf("STRATA_ENV is %q: take production or development", cfg.Env))
+	}
+	if slices.Equal(cfg.Groups, []string{"none"}) {
+		cfg.Groups = nil
+	}
+	for _, g := range cfg.Groups {
+		if !slices.Contains(groupNames, g) {
+			errs = append(errs, fmt.Errorf("STRATA_GROUPS names %q: take some of %s, or none", g, strings.Join(groupNames, ", ")))
+		}
 	}
 	for name, field := range cfg.fields() {
 		if field.secret == "url" && field.value != "" {

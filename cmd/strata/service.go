@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -159,13 +160,19 @@ func (s *service) open(ctx context.Context) error {
 			s.log.WarnContext(context.WithoutCancel(ctx), "close the connection to the broker", "err", err)
 		}
 	})
-	s.consumers, err = consumer.New(s.cfg.LogURL, []consumer.Group{
+	var groups []consumer.Group
+	for _, g := range []consumer.Group{
 		{Name: relayGroup, Relay: &consumer.Relay{
 			Publisher: s.publisher, Topic: rabbitmq.Exchange, Encode: rabbitmq.Messages{Encoder: encoder}.Message,
 		}},
 		{Name: s.plans.Name(), Handler: s.plans.Apply, Checkpoint: s.plans.Checkpoint},
 		{Name: s.audit.Name(), Handler: s.audit.Apply, Checkpoint: s.audit.Checkpoint},
-	}, consumer.Options{Logger: s.log, DrainTimeout: s.cfg.DrainTimeout})
+	} {
+		if slices.Contains(s.cfg.Groups, g.Name) {
+			groups = append(groups, g)
+		}
+	}
+	s.consumers, err = consumer.New(s.cfg.LogURL, groups, consumer.Options{Logger: s.log, DrainTimeout: s.cfg.DrainTimeout})
 	if err != nil {
 		return fmt.Errorf("consumer groups: %w", err)
 	}
@@ -250,12 +257,14 @@ func (s *service) run(ctx context.Context, public, admin net.Listener, ready fun
 			return nil
 		})
 	}
-	parts.Go(func() error {
-		if err := s.consumers.Run(groups); err != nil {
-			return fmt.Errorf("consumer groups: %w", err)
-		}
-		return nil
-	})
+	if len(s.cfg.Groups) > 0 {
+		parts.Go(func() error {
+			if err := s.consumers.Run(groups); err != nil {
+				return fmt.Errorf("consumer groups: %w", err)
+			}
+			return nil
+		})
+	}
 	s.log.InfoContext(inner, "serving", "http", public.Addr().String(), "admin", admin.Addr().String(), "version", buildVersion)
 	parts.Go(func() error {
 		err := ready(ctx)

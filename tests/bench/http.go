@@ -22,19 +22,51 @@ import (
 	"strata.dev/strata/ports/rest/restclient"
 )
 
-// benchHTTP measures whole commands over HTTP: token, validation, load, decide,
-// append, beside an Echo handler that binds a body and runs the plain transaction.
-// Both run as processes of their own.
+// allGroups are the consumer groups of an instance that does everything.
+const allGroups = "relay,plans,audit"
+
+// contender is a Strata process with what its load needs.
+type contender struct {
+	*process
+	indicators []string
+	token      string
+}
+
+func (b *bench) contender(ctx context.Context, name, groups string) (*contender, error) {
+	p, err := b.startStrata(ctx, name, groups)
+	if err != nil {
+		return nil, err
+	}
+	c := &contender{process: p}
+	c.indicators, c.token, err = prepareIndicators(ctx, p, 128)
+	return c, err
+}
+
+// record measures one value of a series that no other call of any run has.
+func (c *contender) record(run string, w, n int) []byte {
+	return rawRequest("/v1/indicators/"+c.indicators[w]+"/commands/record", c.token, uuid.NewString(), measurement(run, n, ""))
+}
+
+func measurement(run string, n int, more string) string {
+	return fmt.Sprintf(`{%s"period":{"start":"2024-01-01","end":"2024-12-31"},"dims":{"series":"%s-%d"},"value":"%d.50","note":"from the yearly report, table 3"}`, more, run, n, n)
+}
+
+// benchHTTP measures whole commands over HTTP (token, validation, load, decide,
+// append) beside an Echo handler that binds a body and runs the plain
+// transaction. All run as processes of their own. Strata runs twice: as an
+// instance that only answers requests, which is what the rival does, and as one
+// that announces and projects everything on the same two cores meanwhile.
 func (b *bench) benchHTTP(ctx context.Context) error {
-	strata, err := b.startStrata(ctx, "bench_http")
+	api, err := b.contender(ctx, "bench_http", "none")
 	if err != nil {
 		return err
 	}
-	defer func() { _ = strata.stop() }() // measured already; its log is on stderr
-	indicators, token, err := prepareIndicators(ctx, strata, 128)
+	defer func() { _ = api.stop() }() // measured already; its log is on stderr
+	whole, err := b.contender(ctx, "bench_http_whole", allGroups)
 	if err != nil {
 		return err
 	}
+	defer func() { _ = whole.stop() }()
 	urls, err := b.servers.database(ctx, migrations.Log, "bench_http_plain")
 	if err != nil {
 		return err
@@ -47,9 +79,9 @@ func (b *bench) benchHTTP(ctx context.Context) error {
 		_ = plain.Process.Signal(syscall.SIGTERM)
 		_ = plain.Wait()
 	}()
-	t := b.table("HTTP: whole commands per second", "connections", "Echo + plain transaction", "Strata", "× plain", "p99 plain", "p99 Strata")
+	t := b.table("HTTP: whole commands per second", "connections", "Echo + plain transaction", "Strata", "× plain", "Strata, announcing and projecting too", "× plain", "p99 plain", "p99 Strata")
 	for _, connections := range []int{1, 8, 32, 128} {
-		run := func(base string, request func(w, n int) []byte) func(context.Context) (sample, error) {
+		run := func(base string, request func(run string) func(w, n int) []byte) func(context.Context) (sample, error) {
 			return func(ctx context.Context) (sample, error) {
 				clients := make([]*rawClient, connections)
 				for i := range clients {
@@ -58,34 +90,40 @@ func (b *bench) benchHTTP(ctx context.Context) error {
 					}
 					defer clients[i].conn.Close()
 				}
+				next := request(uuid.NewString()[:8])
 				return closedLoop(ctx, connections, b.warm, b.duration, func(_ context.Context, w, n int) error {
-					return clients[w].do(request(w, n))
+					return clients[w].do(next(w, n))
 				})
 			}
 		}
-		run1 := uuid.NewString()[:8] // keys of two runs never meet
-		streams := make([]string, connections)
+		strata := func(c *contender) func(run string) func(w, n int) []byte {
+			return func(run string) func(w, n int) []byte {
+				return func(w, n int) []byte { return c.record(run, w, n) }
+			}
+		}
 		got, err := interleave(ctx, b.reps, []rival{
-			{"plain", run(base, func(w, n int) []byte {
-				version := n%eventsPerStream + 1
-				if version == 1 {
-					streams[w] = "indicator-" + uuid.NewString()
+			{"plain", run(base, func(run string) func(w, n int) []byte {
+				streams := make([]string, connections)
+				return func(w, n int) []byte {
+					version := n%eventsPerStream + 1
+					if version == 1 {
+						streams[w] = "indicator-" + uuid.NewString()
+					}
+					return rawRequest("/streams/"+streams[w], "", uuid.NewString(), measurement(run, n, fmt.Sprintf(`"version":%d,`, version)))
 				}
-				return rawRequest("/streams/"+streams[w], "", uuid.NewString(), fmt.Sprintf(`{"version":%d,"period":{"start":"2024-01-01","end":"2024-12-31"},"dims":{"series":"%s-%d"},"value":"%d.50","note":"from the yearly report, table 3"}`, version, run1, n, n))
 			})},
-			{"strata", func(ctx context.Context) (sample, error) {
-				once := uuid.NewString()[:8]
-				return run(strata.base, func(w, n int) []byte {
-					return rawRequest("/v1/indicators/"+indicators[w]+"/commands/record", token, uuid.NewString(),
-						fmt.Sprintf(`{"period":{"start":"2024-01-01","end":"2024-12-31"},"dims":{"series":"%s-%d"},"value":"%d.50","note":"from the yearly report, table 3"}`, once, n, n))
-				})(ctx)
+			{"strata", run(api.base, strata(api))},
+			{"whole", func(ctx context.Context) (sample, error) {
+				s, err := run(whole.base, strata(whole))(ctx)
+				return s, errors.Join(err, whole.settle(ctx))
 			}},
 		})
 		if err != nil {
 			return err
 		}
-		plain, ours := got["plain"], got["strata"]
-		t.row(fmt.Sprint(connections), rate(plain.perSecond), rate(ours.perSecond), ratio(ours.perSecond, plain.perSecond), ms(plain.p99), ms(ours.p99))
+		plain, ours, all := got["plain"], got["strata"], got["whole"]
+		t.row(fmt.Sprint(connections), rate(plain.perSecond), rate(ours.perSecond), ratio(ours.perSecond, plain.perSecond),
+			rate(all.perSecond), ratio(all.perSecond, plain.perSecond), ms(plain.p99), ms(ours.p99))
 		if connections == 128 {
 			b.target("HTTP at 128 connections ≥ 2 × plain handler", ours.perSecond/plain.perSecond, 2)
 		}

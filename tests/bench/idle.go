@@ -10,7 +10,7 @@ import (
 
 // benchIdle watches a service that nobody asks anything.
 func (b *bench) benchIdle(ctx context.Context) error {
-	strata, err := b.startStrata(ctx, "bench_idle")
+	strata, err := b.startStrata(ctx, "bench_idle", allGroups)
 	if err != nil {
 		return err
 	}

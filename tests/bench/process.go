@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -21,12 +23,14 @@ import (
 type process struct {
 	cmd       *exec.Cmd
 	base      string
+	admin     string
 	issuer    *oidc.Issuer
 	databases []string // names
 }
 
 // startStrata builds and starts `strata serve` on fresh databases.
-func (b *bench) startStrata(ctx context.Context, name string) (*process, error) {
+// groups are the consumer groups it takes part in.
+func (b *bench) startStrata(ctx context.Context, name, groups string) (*process, error) {
 	dir, err := os.MkdirTemp("", "strata-bench-")
 	if err != nil {
 		return nil, err
@@ -46,9 +50,9 @@ func (b *bench) startStrata(ctx context.Context, name string) (*process, error) 
 	if err != nil {
 		return nil, err
 	}
-	p.base = "http://127.0.0.1:" + ports[0]
+	p.base, p.admin = "http://127.0.0.1:"+ports[0], "http://127.0.0.1:"+ports[1]
 	env := append(os.Environ(), "STRATA_ENV=development", "STRATA_DEV_KEY_FILE="+key, "STRATA_RATE_PER_MINUTE=0", "STRATA_LOG_LEVEL=error",
-		"STRATA_HTTP_ADDR=127.0.0.1:"+ports[0], "STRATA_ADMIN_ADDR=127.0.0.1:"+ports[1], "STRATA_AMQP_URL="+b.servers.mq.URL(), "STRATA_DEMO_QUEUE=true")
+		"STRATA_HTTP_ADDR=127.0.0.1:"+ports[0], "STRATA_ADMIN_ADDR=127.0.0.1:"+ports[1], "STRATA_AMQP_URL="+b.servers.mq.URL(), "STRATA_DEMO_QUEUE=true", "STRATA_GROUPS="+groups)
 	for _, db := range []struct {
 		kind migrations.Database
 		urls map[string]string
@@ -74,6 +78,40 @@ func (b *bench) startStrata(ctx context.Context, name string) (*process, error) 
 		return nil, err
 	}
 	return p, waitReady(ctx, p.base+"/readyz")
+}
+
+var lag = regexp.MustCompile(`(?m)^strata_group_lag_events\{.*\} (\S+)$`)
+
+// settle waits until the groups that run here have taken everything, so that the
+// rest of one run's work does not fall into the next one's time.
+func (p *process) settle(ctx context.Context) error {
+	for {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.admin+"/metrics", nil)
+		if err != nil {
+			return err
+		}
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			return err
+		}
+		body, err := io.ReadAll(res.Body)
+		res.Body.Close()
+		if err != nil {
+			return err
+		}
+		behind := false
+		for _, m := range lag.FindAllSubmatch(body, -1) {
+			behind = behind || string(m[1]) != "0"
+		}
+		if !behind {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
 }
 
 // stop ends the service in order.
