@@ -214,6 +214,13 @@ func (r *importRun) all(ctx context.Context, doc *stratml.Document) error {
 		r.finished(result)
 		r.strategy = result
 	}
+	// Definitions one after another: their order in the log is the document's, and
+	// that is the order in which everybody reads them.
+	for _, ind := range r.plan.indicators {
+		if err := r.append(ctx, doc, ind, ind.chunks[0]); err != nil {
+			return err
+		}
+	}
 	// One error ends the rest; what is under way then finishes or fails as it may.
 	g, working := errgroup.WithContext(ctx)
 	g.SetLimit(parallelIndicators)
@@ -222,13 +229,10 @@ func (r *importRun) all(ctx context.Context, doc *stratml.Document) error {
 			break
 		}
 		g.Go(func() error {
-			for _, c := range ind.chunks {
-				call := r.stepCall(doc, step(r.call.CommandID, "results", ind.number, c.from, c.to))
-				result, err := r.imports.indicators.importChunk(working, call, ind.id, c.commands)
-				if err != nil {
-					return fmt.Errorf("indicator %d: %w", ind.number+1, err)
+			for _, c := range ind.chunks[1:] {
+				if err := r.append(working, doc, ind, c); err != nil {
+					return err
 				}
-				r.finished(result)
 			}
 			return nil
 		})
@@ -239,6 +243,17 @@ func (r *importRun) all(ctx context.Context, doc *stratml.Document) error {
 	if err := ctx.Err(); err != nil {
 		return eventlog.ErrUnavailable.Because(err)
 	}
+	return nil
+}
+
+// append records one chunk of an indicator.
+func (r *importRun) append(ctx context.Context, doc *stratml.Document, ind indicatorPlan, c chunk[indicator.Command]) error {
+	call := r.stepCall(doc, step(r.call.CommandID, "results", ind.number, c.from, c.to))
+	result, err := r.imports.indicators.importChunk(ctx, call, ind.id, c.commands)
+	if err != nil {
+		return fmt.Errorf("indicator %d: %w", ind.number+1, err)
+	}
+	r.finished(result)
 	return nil
 }
 

@@ -59,8 +59,8 @@ type chunk[C any] struct {
 
 type indicatorPlan struct {
 	id     uuid.UUID
-	number int // in the document
-	chunks []chunk[indicator.Command]
+	number int                        // in the document
+	chunks []chunk[indicator.Command] // the definition alone, then the results
 }
 
 func planImport(command uuid.UUID, doc *stratml.Document, today calendar.Date) *importPlan {

@@ -38,9 +38,10 @@ func (p *importPlan) indicator(ind stratml.Indicator, objectiveID uuid.UUID, pat
 	}
 	definition.Frequency, definition.YearStart = p.grid(ind)
 
-	current := chunk[indicator.Command]{commands: []indicator.Command{indicator.DefineIndicator{
+	at.chunks = append(at.chunks, chunk[indicator.Command]{commands: []indicator.Command{indicator.DefineIndicator{
 		StrategyID: p.strategyID.String(), ObjectiveID: objectiveID.String(), Definition: definition, ImportID: p.importID.String(),
-	}}}
+	}}})
+	var current chunk[indicator.Command]
 	count := func() {
 		// Counted are the results of the document, recorded or not: where a
 		// chunk ends must not depend on the day.
