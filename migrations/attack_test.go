@@ -9,7 +9,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"strata.dev/strata/migrations"
 	"strata.dev/strata/tests/testenv"
 )
 
@@ -51,20 +50,9 @@ func connect(t *testing.T, url string) *pgx.Conn {
 	return conn
 }
 
-// migrated gives a log database to which Up itself was applied: a copy of a
-// template, which testenv.Log is, has the tables' privileges but not the database's.
-func migrated(t *testing.T) testenv.LogURLs {
-	t.Helper()
-	urls := testenv.Log(t)
-	if err := testenv.Migrate(t.Context(), migrations.Log, urls.Admin); err != nil {
-		t.Fatal(err)
-	}
-	return urls
-}
-
 // The service's role tries to rewrite history, by every way there is.
 func TestServiceCannotRewriteHistory(t *testing.T) {
-	urls := migrated(t)
+	urls := testenv.Log(t)
 	service := connect(t, urls.App)
 	if _, err := service.Exec(t.Context(), insert("1", "1", "1")); err != nil {
 		t.Fatal(err)

@@ -19,7 +19,6 @@ import (
 	"strata.dev/strata/app/eventlog"
 	"strata.dev/strata/app/query"
 	"strata.dev/strata/domain/fact"
-	"strata.dev/strata/migrations"
 	"strata.dev/strata/tests/testenv"
 )
 
@@ -37,10 +36,6 @@ type fixture struct {
 func setup(t testing.TB, steps int, o Options) *fixture {
 	t.Helper()
 	urls := testenv.Audit(t)
-	// A copy of a database has its content, but not the rights on the database.
-	if err := testenv.Migrate(t.Context(), migrations.Audit, urls.Admin); err != nil {
-		t.Fatal(err)
-	}
 	f := &fixture{log: readdbtest.NewLog()}
 	for seed := range uint64(2) {
 		f.worlds = append(f.worlds, readdbtest.NewWorld(f.log, rand.New(rand.NewPCG(seed, 1)).IntN))

@@ -12,7 +12,6 @@ import (
 	"strata.dev/strata/adapters/internal/readdb/readdbtest"
 	"strata.dev/strata/app/projection"
 	"strata.dev/strata/app/query"
-	"strata.dev/strata/migrations"
 	"strata.dev/strata/tests/testenv"
 )
 
@@ -50,10 +49,6 @@ func prepare(t testing.TB, o Options) *fixture {
 	t.Helper()
 	f := &fixture{urls: testenv.Plans(t), log: readdbtest.NewLog()}
 	f.projection = f.open(t, o)
-	// A copy of a database has its content, but not the rights on the database.
-	if err := testenv.Migrate(t.Context(), migrations.Plans, f.urls.Admin); err != nil {
-		t.Fatal(err)
-	}
 	var err error
 	if f.reader, err = OpenReader(t.Context(), f.urls.Reader, f.projection); err != nil {
 		t.Fatal(err)

@@ -23,6 +23,7 @@ import (
 	"strata.dev/strata/adapters/postgres/consumer"
 	"strata.dev/strata/adapters/rabbitmq"
 	"strata.dev/strata/adapters/stratml"
+	"strata.dev/strata/app"
 	"strata.dev/strata/app/cloudevents"
 	"strata.dev/strata/app/command"
 	"strata.dev/strata/app/projection"
@@ -194,8 +195,8 @@ func (s *service) open(ctx context.Context) error {
 		return fmt.Errorf("token verifier: %w", err)
 	}
 	s.handler, err = rest.New(rest.Options{
-		Commands: command.New(command.Options{Log: s.events, Basis: plans}),
-		Plans:    plans, Audit: audit, Tokens: tokens, Events: encoder, Log: s.log, Parser: stratml.Parser{},
+		App:    app.New(command.New(command.Options{Log: s.events, Basis: plans}), plans, audit, stratml.Parser{}),
+		Tokens: tokens, Events: encoder, Log: s.log,
 		Registry: s.registry, Rate: rest.Rate{Requests: s.cfg.RatePerMinute, Window: time.Minute},
 		Checks: s.checks(), Draining: s.draining.Load,
 	})

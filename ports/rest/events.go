@@ -52,7 +52,7 @@ func (s *server) ListEvents(ctx context.Context, r gen.ListEventsRequestObject) 
 // prefers to wait: each time for what the read side has not seen yet.
 func (s *server) nextEvents(ctx context.Context, x *exchange, f query.EventsFilter) (query.Feed, error) {
 	read, until := x.read(), time.Now().Add(min(x.prefer.wait, maxFeedWait))
-	feed, err := s.options.Audit.Events(ctx, read, f)
+	feed, err := s.options.App.Audit.Events(ctx, read, f)
 	for err == nil && len(feed.Events) == 0 && !s.options.Draining() {
 		left := time.Until(until)
 		if left <= 0 {
@@ -60,7 +60,7 @@ func (s *server) nextEvents(ctx context.Context, x *exchange, f query.EventsFilt
 		}
 		f.After, read.MinPosition, read.Wait = feed.Next, feed.Position+1, min(left, feedStep)
 		var more query.Feed
-		switch more, err = s.options.Audit.Events(ctx, read, f); {
+		switch more, err = s.options.App.Audit.Events(ctx, read, f); {
 		case err == nil:
 			feed = more
 		case errors.Is(err, query.ErrProjectionBehind):
@@ -104,7 +104,7 @@ func (a feedAnswer) VisitListEventsResponse(w http.ResponseWriter) error {
 
 // GetEvent handles GET /v1/events/{id}.
 func (s *server) GetEvent(ctx context.Context, r gen.GetEventRequestObject) (gen.GetEventResponseObject, error) {
-	entry, err := s.options.Audit.Event(ctx, of(ctx).read(), r.ID)
+	entry, err := s.options.App.Audit.Event(ctx, of(ctx).read(), r.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -133,7 +133,7 @@ func (s *server) GetIndicatorHistory(ctx context.Context, r gen.GetIndicatorHist
 // so nothing at all means that there is no such aggregate here.
 func (s *server) history(ctx context.Context, stream string, types *gen.Types, limit *int32, cursor *string) (query.Page[query.Entry], *string, error) {
 	x := of(ctx)
-	page, err := s.options.Audit.History(ctx, x.read(), query.HistoryFilter{StreamID: stream, Types: value(types), Paging: paging(limit, cursor)})
+	page, err := s.options.App.Audit.History(ctx, x.read(), query.HistoryFilter{StreamID: stream, Types: value(types), Paging: paging(limit, cursor)})
 	if err != nil {
 		return page, nil, err
 	}

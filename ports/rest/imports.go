@@ -32,7 +32,7 @@ func (s *server) ImportStrategy(ctx context.Context, r gen.ImportStrategyRequest
 		return nil, errImportsBusy
 	}
 	x, assume := of(ctx), string(value(r.Params.DocumentType))
-	doc, err := s.options.Parser.Parse(ctx, r.Body, stratml.Options{AssumeType: stratml.DocumentType(assume)})
+	doc, err := s.options.App.Documents.Parse(ctx, r.Body, stratml.Options{AssumeType: stratml.DocumentType(assume)})
 	if err != nil {
 		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 			return nil, readFault(err)
@@ -41,7 +41,7 @@ func (s *server) ImportStrategy(ctx context.Context, r gen.ImportStrategyRequest
 	}
 	// What was asked is the document and how to read it.
 	hash := command.FingerprintBytes(x.operation.method, x.path+"?documentType="+assume, []byte(doc.SHA256))
-	imported, err := s.options.Commands.Imports.StratML(ctx, x.call(hash, ""), doc, nil)
+	imported, err := s.options.App.Imports.StratML(ctx, x.call(hash, ""), doc, nil)
 	if err != nil {
 		return nil, err
 	}

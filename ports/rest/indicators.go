@@ -18,7 +18,7 @@ func (s *server) DefineIndicator(ctx context.Context, r gen.DefineIndicatorReque
 	if err != nil {
 		return nil, fmt.Errorf("new id: %w", err)
 	}
-	result, err := s.options.Commands.Indicators.Execute(ctx, x.call(x.fingerprint(), ""), id, indicator.DefineIndicator{
+	result, err := s.options.App.Indicators.Execute(ctx, x.call(x.fingerprint(), ""), id, indicator.DefineIndicator{
 		StrategyID: b.StrategyID, ObjectiveID: b.ObjectiveID, Definition: b.Definition,
 	})
 	if err != nil {
@@ -94,7 +94,7 @@ func (s *server) RetireIndicator(ctx context.Context, r gen.RetireIndicatorReque
 // onIndicator runs a command on an existing indicator of the token's organization.
 func (s *server) onIndicator(ctx context.Context, id uuid.UUID, reason string, c indicator.Command) (gen.IndicatorChangedJSONResponse, error) {
 	x := of(ctx)
-	result, err := s.options.Commands.Indicators.Execute(ctx, x.call(x.fingerprint(), reason), id, c)
+	result, err := s.options.App.Indicators.Execute(ctx, x.call(x.fingerprint(), reason), id, c)
 	if err != nil {
 		return gen.IndicatorChangedJSONResponse{}, err
 	}

@@ -8,10 +8,9 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"strata.dev/strata/app"
 	"strata.dev/strata/app/cloudevents"
 	"strata.dev/strata/app/command"
-	"strata.dev/strata/app/query"
-	"strata.dev/strata/app/stratml"
 )
 
 // Authenticator says who a bearer token belongs to. A token that is not
@@ -41,13 +40,10 @@ type Check struct {
 
 // Options wire the port. All but the last group are required.
 type Options struct {
-	Commands *command.Commands
-	Plans    query.Plans
-	Audit    query.Audit
-	Parser   stratml.Parser
-	Tokens   Authenticator
-	Events   *cloudevents.Encoder
-	Log      *slog.Logger
+	App    *app.App
+	Tokens Authenticator
+	Events *cloudevents.Encoder
+	Log    *slog.Logger
 
 	Registry prometheus.Registerer // nil = no metrics
 	Rate     Rate                  // zero = no limit
@@ -59,8 +55,8 @@ type Options struct {
 }
 
 func (o Options) withDefaults() (Options, error) {
-	if o.Commands == nil || o.Plans == nil || o.Audit == nil || o.Parser == nil || o.Tokens == nil || o.Events == nil || o.Log == nil {
-		return o, errors.New("rest: Commands, Plans, Audit, Parser, Tokens, Events and Log are required")
+	if o.App == nil || o.Tokens == nil || o.Events == nil || o.Log == nil {
+		return o, errors.New("rest: App, Tokens, Events and Log are required")
 	}
 	if o.Draining == nil {
 		o.Draining = func() bool { return false }

@@ -28,7 +28,7 @@ func (s *server) RegisterOrganization(ctx context.Context, r gen.RegisterOrganiz
 		}
 	}
 	administrator, officer := first("administrator", b.Administrator), first("compliance-officer", b.ComplianceOfficer)
-	result, err := s.options.Commands.Organizations.Execute(ctx, x.call(x.fingerprint(), ""), id, organization.RegisterOrganization{
+	result, err := s.options.App.Organizations.Execute(ctx, x.call(x.fingerprint(), ""), id, organization.RegisterOrganization{
 		Name: b.Name, Acronym: value(b.Acronym), StratMLIdentifier: value(b.StratmlIdentifier),
 		TimeZone: value(b.TimeZone), FiscalYearStart: value(b.FiscalYearStart),
 		Administrator: administrator, ComplianceOfficer: officer,
@@ -95,7 +95,7 @@ func (s *server) OffboardMember(ctx context.Context, r gen.OffboardMemberRequest
 
 // onOrganization runs a command on the token's own organization.
 func (s *server) onOrganization(ctx context.Context, x *exchange, reason string, c organization.Command) (gen.OrganizationChangedJSONResponse, error) {
-	result, err := s.options.Commands.Organizations.Execute(ctx, x.call(x.fingerprint(), reason), x.principal.OrganizationID, c)
+	result, err := s.options.App.Organizations.Execute(ctx, x.call(x.fingerprint(), reason), x.principal.OrganizationID, c)
 	if err != nil {
 		return gen.OrganizationChangedJSONResponse{}, err
 	}

@@ -10,7 +10,7 @@ import (
 // GetOrganization handles GET /v1/organization.
 func (s *server) GetOrganization(ctx context.Context, _ gen.GetOrganizationRequestObject) (gen.GetOrganizationResponseObject, error) {
 	x := of(ctx)
-	o, err := s.options.Plans.Organization(ctx, x.read())
+	o, err := s.options.App.Plans.Organization(ctx, x.read())
 	if err != nil {
 		return nil, err
 	}
@@ -24,7 +24,7 @@ func (s *server) GetOrganization(ctx context.Context, _ gen.GetOrganizationReque
 // ListMembers handles GET /v1/organization/members.
 func (s *server) ListMembers(ctx context.Context, r gen.ListMembersRequestObject) (gen.ListMembersResponseObject, error) {
 	x := of(ctx)
-	page, err := s.options.Plans.Members(ctx, x.read(), paging(r.Params.Limit, r.Params.Cursor))
+	page, err := s.options.App.Plans.Members(ctx, x.read(), paging(r.Params.Limit, r.Params.Cursor))
 	if err != nil {
 		return nil, err
 	}
@@ -36,7 +36,7 @@ func (s *server) ListMembers(ctx context.Context, r gen.ListMembersRequestObject
 // ListStrategies handles GET /v1/strategies.
 func (s *server) ListStrategies(ctx context.Context, r gen.ListStrategiesRequestObject) (gen.ListStrategiesResponseObject, error) {
 	x, state := of(ctx), string(value(r.Params.State))
-	page, err := s.options.Plans.Strategies(ctx, x.read(), query.StrategyFilter{State: state, Paging: paging(r.Params.Limit, r.Params.Cursor)})
+	page, err := s.options.App.Plans.Strategies(ctx, x.read(), query.StrategyFilter{State: state, Paging: paging(r.Params.Limit, r.Params.Cursor)})
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +48,7 @@ func (s *server) ListStrategies(ctx context.Context, r gen.ListStrategiesRequest
 // GetStrategy handles GET /v1/strategies/{id}.
 func (s *server) GetStrategy(ctx context.Context, r gen.GetStrategyRequestObject) (gen.GetStrategyResponseObject, error) {
 	x := of(ctx)
-	v, err := s.options.Plans.Strategy(ctx, x.read(), r.ID)
+	v, err := s.options.App.Plans.Strategy(ctx, x.read(), r.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +68,7 @@ func (s *server) GetStrategy(ctx context.Context, r gen.GetStrategyRequestObject
 // GetScorecard handles GET /v1/strategies/{id}/scorecard.
 func (s *server) GetScorecard(ctx context.Context, r gen.GetScorecardRequestObject) (gen.GetScorecardResponseObject, error) {
 	x := of(ctx)
-	v, err := s.options.Plans.Scorecard(ctx, x.read(), r.ID)
+	v, err := s.options.App.Plans.Scorecard(ctx, x.read(), r.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +88,7 @@ func (s *server) GetScorecard(ctx context.Context, r gen.GetScorecardRequestObje
 // GetIndicator handles GET /v1/indicators/{id}.
 func (s *server) GetIndicator(ctx context.Context, r gen.GetIndicatorRequestObject) (gen.GetIndicatorResponseObject, error) {
 	x := of(ctx)
-	v, err := s.options.Plans.Indicator(ctx, x.read(), r.ID)
+	v, err := s.options.App.Plans.Indicator(ctx, x.read(), r.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +103,7 @@ func (s *server) GetIndicator(ctx context.Context, r gen.GetIndicatorRequestObje
 func (s *server) GetSeries(ctx context.Context, r gen.GetSeriesRequestObject) (gen.GetSeriesResponseObject, error) {
 	x, p := of(ctx), r.Params
 	from, to := string(day(p.From)), string(day(p.To))
-	v, err := s.options.Plans.Series(ctx, x.read(), query.SeriesFilter{IndicatorID: r.ID, From: from, To: to, Paging: paging(p.Limit, p.Cursor)})
+	v, err := s.options.App.Plans.Series(ctx, x.read(), query.SeriesFilter{IndicatorID: r.ID, From: from, To: to, Paging: paging(p.Limit, p.Cursor)})
 	if err != nil {
 		return nil, err
 	}

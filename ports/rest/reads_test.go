@@ -43,7 +43,7 @@ func newReadWorld(t *testing.T) *readWorld {
 	audit, err := auditdb.OpenReader(t.Context(), auditURLs.Reader, w.audit)
 	must(err)
 	t.Cleanup(audit.Close)
-	w.world = newWorld(t, func(o *rest.Options) { o.Plans, o.Audit = plans, audit })
+	w.world = newWorld(t, func(o *rest.Options) { o.App.Plans, o.App.Audit = plans, audit })
 	return w
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 
+	"strata.dev/strata/app"
 	"strata.dev/strata/app/command"
 	"strata.dev/strata/app/eventcodec"
 	"strata.dev/strata/app/eventlog"
@@ -54,7 +55,7 @@ func TestErrorsKeepTheirSecrets(t *testing.T) {
 }
 
 func TestAPanicIsOneRefusedRequest(t *testing.T) {
-	w := newWorld(t, func(o *rest.Options) { o.Plans = nil }, func(o *rest.Options) { o.Plans = panicking{} })
+	w := newWorld(t, func(o *rest.Options) { o.App.Plans = nil }, func(o *rest.Options) { o.App.Plans = panicking{} })
 	o := w.register("Examples", author)
 	w.do(request{method: "GET", path: "/v1/strategies/" + uuid.NewString(), token: o.tokens[author]}).want(500, "internal")
 	if logs := w.logs.String(); !strings.Contains(logs, "ouch") || !strings.Contains(logs, "service_test.go") {
@@ -87,9 +88,9 @@ func TestRequestAndTraceIDs(t *testing.T) {
 func TestTheFeedHoldsBackEmptyAnswers(t *testing.T) {
 	waits := make(chan struct{}, 1)
 	w := newWorld(t, func(o *rest.Options) {
-		a := o.Audit.(audit)
+		a := o.App.Audit.(audit)
 		a.waits = waits
-		o.Audit = a
+		o.App.Audit = a
 	})
 	o := w.register("Examples", author)
 	all := w.do(request{method: "GET", path: "/v1/events", token: o.tokens[author]}).want(200, "")
@@ -136,7 +137,7 @@ func TestALostCommitIsUnknown(t *testing.T) {
 	w := newWorld(t)
 	o := w.register("Examples", author)
 	lossy := &lossyLog{Log: w.log}
-	w.options.Commands = command.New(command.Options{Log: lossy})
+	w.options.App = app.New(command.New(command.Options{Log: lossy}), w.options.App.Plans, w.options.App.Audit, w.options.App.Documents)
 	handler, err := rest.New(w.options)
 	if err != nil {
 		t.Fatal(err)

@@ -19,7 +19,7 @@ func (s *server) DraftStrategy(ctx context.Context, r gen.DraftStrategyRequestOb
 	if err != nil {
 		return nil, fmt.Errorf("new id: %w", err)
 	}
-	result, err := s.options.Commands.Strategies.Execute(ctx, x.call(x.fingerprint(), ""), id, strategy.DraftStrategy{
+	result, err := s.options.App.Strategies.Execute(ctx, x.call(x.fingerprint(), ""), id, strategy.DraftStrategy{
 		LineageKey: value(b.LineageKey), DocumentType: value(b.DocumentType), Frame: b.Frame, Replaces: value(b.Replaces),
 	})
 	if err != nil {
@@ -147,7 +147,7 @@ func (s *server) WithdrawRevision(ctx context.Context, r gen.WithdrawRevisionReq
 // onStrategy runs a command on an existing strategy of the token's organization.
 func (s *server) onStrategy(ctx context.Context, id uuid.UUID, reason string, c strategy.Command) (gen.StrategyChangedJSONResponse, error) {
 	x := of(ctx)
-	result, err := s.options.Commands.Strategies.Execute(ctx, x.call(x.fingerprint(), reason), id, c)
+	result, err := s.options.App.Strategies.Execute(ctx, x.call(x.fingerprint(), reason), id, c)
 	if err != nil {
 		return gen.StrategyChangedJSONResponse{}, err
 	}

@@ -20,6 +20,7 @@ import (
 	"strata.dev/strata/adapters/memory"
 	"strata.dev/strata/adapters/oidc"
 	"strata.dev/strata/adapters/stratml"
+	"strata.dev/strata/app"
 	"strata.dev/strata/app/cloudevents"
 	"strata.dev/strata/app/command"
 	"strata.dev/strata/app/eventlog"
@@ -56,9 +57,8 @@ func newWorld(t testing.TB, change ...func(*rest.Options)) *world {
 	}
 	w := &world{t: t, issuer: issuer, log: log, logs: &logBuffer{}}
 	w.options = rest.Options{
-		Commands: command.New(command.Options{Log: log, Basis: noIndicators{log}}),
-		Plans:    noPlans{}, Audit: audit{log: log}, Parser: stratml.Parser{}, Tokens: verifier, Events: encoder,
-		Log: slog.New(slog.NewJSONHandler(w.logs, nil)),
+		App:    app.New(command.New(command.Options{Log: log, Basis: noIndicators{log}}), noPlans{}, audit{log: log}, stratml.Parser{}),
+		Tokens: verifier, Events: encoder, Log: slog.New(slog.NewJSONHandler(w.logs, nil)),
 	}
 	for _, c := range change {
 		c(&w.options)

@@ -67,6 +67,9 @@ func fresh(t testing.TB, k kind) string {
 	if err := execute(ctx, server, "CREATE DATABASE "+ident(name)+" TEMPLATE "+ident(tmpl)+" STRATEGY wal_log"); err != nil {
 		t.Fatalf("testenv: copy of %s: %v", tmpl, err)
 	}
+	if err := copyPrivileges(ctx, server, tmpl, name); err != nil {
+		t.Fatalf("testenv: privileges of %s: %v", name, err)
+	}
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), databaseTimeout)
 		defer cancel()
@@ -76,6 +79,22 @@ func fresh(t testing.TB, k kind) string {
 		}
 	})
 	return withDatabase(t, server, name)
+}
+
+// copyPrivileges gives the copy the privileges that the template has as a
+// database: CREATE DATABASE … TEMPLATE copies everything but those.
+func copyPrivileges(ctx context.Context, server, tmpl, name string) error {
+	return withConn(ctx, server, func(c *pgx.Conn) error {
+		var grants string
+		err := c.QueryRow(ctx, `SELECT coalesce(string_agg(format('GRANT %s ON DATABASE %I TO %s;',
+				a.privilege_type, $2::text, CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END), ' '), '')
+			FROM pg_database d, aclexplode(d.datacl) a WHERE d.datname = $1`, tmpl, name).Scan(&grants)
+		if err != nil {
+			return err
+		}
+		_, err = c.Exec(ctx, "REVOKE ALL ON DATABASE "+ident(name)+" FROM PUBLIC; "+grants)
+		return err
+	})
 }
 
 // execute runs one statement on a connection of its own: no pool, whose goroutines

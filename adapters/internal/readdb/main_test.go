@@ -16,7 +16,6 @@ import (
 	"strata.dev/strata/adapters/internal/readdb/readdbtest"
 	"strata.dev/strata/app/eventlog"
 	"strata.dev/strata/domain/fact"
-	"strata.dev/strata/migrations"
 	"strata.dev/strata/tests/testenv"
 )
 
@@ -143,10 +142,6 @@ func setup(t *testing.T, o Options) *fixture {
 	leaks := append(testenv.LeakOptions(), goleak.IgnoreCurrent())
 	t.Cleanup(func() { goleak.VerifyNone(t, leaks...) })
 	f := &fixture{urls: testenv.Plans(t), log: readdbtest.NewLog(), orgs: []uuid.UUID{uuid.New(), uuid.New()}}
-	// A copy of a database has its content, but not the rights on the database.
-	if err := testenv.Migrate(t.Context(), migrations.Plans, f.urls.Admin); err != nil {
-		t.Fatal(err)
-	}
 	f.projection = f.open(t, o)
 	return f
 }
