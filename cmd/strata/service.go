@@ -33,6 +33,10 @@ import (
 // relayGroup is the consumer group that announces events.
 const relayGroup = "relay"
 
+// linger is how long the projections let a commit wait: announcing goes first,
+// and what is recorded meanwhile comes in the same batch.
+const linger = 3 * time.Millisecond
+
 // demoQueue takes every event in development, where nobody else has bound a queue yet.
 const demoQueue = "strata.demo"
 
@@ -116,7 +120,7 @@ func (s *service) open(ctx context.Context) error {
 	var err error
 	s.events, err = postgres.Open(ctx, s.cfg.LogURL, postgres.Options{
 		Logger: s.log, Queue: s.cfg.AppendQueue, OnGroup: lane.observe,
-		OnCommit: func(int64) { s.consumers.Wake() },
+		OnCommit: func(head int64) { s.consumers.Wake(head) },
 	})
 	if err != nil {
 		return explain("the event log", s.cfg.LogURL, err)
@@ -173,8 +177,8 @@ func (s *service) open(ctx context.Context) error {
 		{Name: relayGroup, Relay: &consumer.Relay{
 			Publisher: s.publisher, Topic: rabbitmq.Exchange, Encode: rabbitmq.Messages{Encoder: encoder}.Message,
 		}},
-		{Name: s.plans.Name(), Handler: s.plans.Apply, Checkpoint: s.plans.Checkpoint},
-		{Name: s.audit.Name(), Handler: s.audit.Apply, Checkpoint: s.audit.Checkpoint},
+		{Name: s.plans.Name(), Handler: s.plans.Apply, Checkpoint: s.plans.Checkpoint, Linger: linger},
+		{Name: s.audit.Name(), Handler: s.audit.Apply, Checkpoint: s.audit.Checkpoint, Linger: linger},
 	} {
 		if slices.Contains(s.cfg.Groups, g.Name) {
 			groups = append(groups, g)

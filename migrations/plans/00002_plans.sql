@@ -2,6 +2,10 @@
 --
 -- Each row is derived from one stream; version is that stream's version when the row last changed. Ids of
 -- aggregates and elements are text: what an event says is kept, even if it were no UUID.
+--
+-- Indexes beside the primary keys leave out organization_id where another column of theirs is unique anyway:
+-- while a table is small they would otherwise look as good as its primary key, and a lookup that was planned
+-- then would walk all rows of an organization.
 
 -- +goose Up
 CREATE SCHEMA plans_template;
@@ -47,7 +51,7 @@ CREATE TABLE plans_template.grants (
 	revoked         boolean     NOT NULL,
 	PRIMARY KEY (organization_id, grant_id)
 );
-CREATE INDEX grants_member ON plans_template.grants (organization_id, member_id) WHERE NOT revoked;
+CREATE INDEX grants_member ON plans_template.grants (member_id) WHERE NOT revoked;
 
 CREATE TABLE plans_template.strategies (
 	organization_id    uuid        NOT NULL,
@@ -105,7 +109,7 @@ CREATE TABLE plans_template.approvals (
 	approved_at     timestamptz NOT NULL,
 	PRIMARY KEY (organization_id, position)
 );
-CREATE INDEX approvals_strategy ON plans_template.approvals (organization_id, strategy_id, revision);
+CREATE INDEX approvals_strategy ON plans_template.approvals (strategy_id, revision);
 
 CREATE TABLE plans_template.indicators (
 	organization_id uuid        NOT NULL,
@@ -127,7 +131,7 @@ CREATE TABLE plans_template.indicators (
 	replaced_by     text        NOT NULL,
 	PRIMARY KEY (organization_id, indicator_id)
 );
-CREATE INDEX indicators_strategy ON plans_template.indicators (organization_id, strategy_id, defined);
+CREATE INDEX indicators_strategy ON plans_template.indicators (strategy_id, defined);
 COMMENT ON COLUMN plans_template.indicators.headline IS 'dims of the series that health is judged on';
 
 CREATE TABLE plans_template.indicator_authors (
@@ -139,7 +143,7 @@ CREATE TABLE plans_template.indicator_authors (
 	last            bigint NOT NULL,
 	PRIMARY KEY (organization_id, indicator_id, author_id)
 );
-CREATE INDEX indicator_authors_strategy ON plans_template.indicator_authors (organization_id, strategy_id);
+CREATE INDEX indicator_authors_strategy ON plans_template.indicator_authors (strategy_id);
 COMMENT ON TABLE plans_template.indicator_authors IS 'persons who wrote to definition or targets; last is the position when they did so last';
 
 CREATE TABLE plans_template.targets (
@@ -183,7 +187,7 @@ CREATE TABLE plans_template.measurements (
 	recorded_by     text        NOT NULL,
 	PRIMARY KEY (organization_id, indicator_id, measurement_id)
 );
-CREATE INDEX measurements_series ON plans_template.measurements (organization_id, indicator_id, dims_key, period_end, period_start) WHERE NOT void;
+CREATE INDEX measurements_series ON plans_template.measurements (dims_key, indicator_id, period_end, period_start) WHERE NOT void;
 COMMENT ON COLUMN plans_template.measurements.first IS 'position of the recording';
 COMMENT ON COLUMN plans_template.measurements.recorded_at IS 'of the value that lives: the recording or the last correction';
 

@@ -64,6 +64,11 @@ func fillFast(ctx context.Context, url string, have, n int) error {
 			return fmt.Errorf("fill: %w", err)
 		}
 	}
-	_, err = p.Exec(ctx, "ANALYZE events")
-	return err
+	// What the filling leaves to do (vacuum, flushing) is not to fall into what is timed.
+	for _, q := range []string{"VACUUM (ANALYZE) events", "CHECKPOINT"} {
+		if _, err := p.Exec(ctx, q); err != nil {
+			return fmt.Errorf("%s: %w", q, err)
+		}
+	}
+	return nil
 }

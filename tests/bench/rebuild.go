@@ -21,33 +21,65 @@ import (
 // years of targets and measurements that each indicator of the generated log has.
 const years = 35
 
-// fillIndicators appends indicators with a target and a measurement for every
-// year, as an import writes them, until the log has about n events.
-func fillIndicators(ctx context.Context, log *postgres.Log, n int) (head int64, err error) {
-	organization, strategy, objective := uuid.New(), uuid.NewString(), uuid.NewString()
-	metadata := newEvent(organization, "", 1).metadata
+// indicators writes streams of real indicators.
+type indicators struct {
+	log                               *postgres.Log
+	organization, strategy, objective uuid.UUID
+	metadata                          []byte
+}
+
+func newIndicators(log *postgres.Log) *indicators {
+	organization := uuid.New()
+	return &indicators{log, organization, uuid.New(), uuid.New(), newEvent(organization, "", 1).metadata}
+}
+
+func (in *indicators) definition(id uuid.UUID) any {
+	return indicator.Defined{IndicatorID: id.String(), StrategyID: in.strategy.String(), ObjectiveID: in.objective.String(), Definition: indicator.Definition{
+		Identifier: "_" + id.String(), Name: "Share of applications decided within thirty days", Unit: "percent",
+		Type: indicator.Quantitative, Direction: indicator.Increase, Frequency: calendar.Year,
+	}}
+}
+
+func yearOf(year int) calendar.Period {
+	return calendar.Period{Start: calendar.Date(fmt.Sprintf("%d-01-01", year)), End: calendar.Date(fmt.Sprintf("%d-12-31", year))}
+}
+
+func target(year int) any {
+	value := fmt.Sprintf("%d.5", year-1950)
+	return indicator.TargetSet{Period: yearOf(year), Reading: indicator.Reading{Value: quantity.Number(value), OriginalText: value}, Reason: "as published in the annual plan of the year"}
+}
+
+func measured(year int) any {
+	value := fmt.Sprintf("%d.25", year-1952)
+	return indicator.MeasurementRecorded{
+		MeasurementID: uuid.NewString(), KeyVersion: 1, Period: yearOf(year),
+		Reading: indicator.Reading{Value: quantity.Number(value), OriginalText: value}, Note: "from the yearly report, table 3, as corrected by the statistics office",
+	}
+}
+
+// append records events of one indicator as one command.
+func (in *indicators) append(ctx context.Context, id uuid.UUID, expected int64, events ...any) (eventlog.Receipt, error) {
+	c := eventlog.Command{ID: uuid.New(), Hash: make([]byte, 32), OrganizationID: in.organization, StreamID: "indicator-" + id.String(), ExpectedVersion: expected}
+	for _, e := range events {
+		typ, schema, data, err := eventcodec.Encode(e)
+		if err != nil {
+			return eventlog.Receipt{}, fmt.Errorf("encode %T: %w", e, err)
+		}
+		c.Events = append(c.Events, eventlog.NewEvent{ID: uuid.Must(uuid.NewV7()), Type: typ, SchemaVersion: schema, Data: data, Metadata: in.metadata})
+	}
+	return in.log.Append(ctx, c)
+}
+
+// fill appends indicators with a target and a measurement for every year, as an
+// import writes them, until the log has about n events.
+func (in *indicators) fill(ctx context.Context, n int) (head int64, err error) {
 	for head < int64(n) {
 		id := uuid.New()
-		events := []any{indicator.Defined{IndicatorID: id.String(), StrategyID: strategy, ObjectiveID: objective, Definition: indicator.Definition{
-			Identifier: "_" + id.String(), Name: "Share of applications decided within thirty days", Unit: "percent",
-			Type: indicator.Quantitative, Direction: indicator.Increase, Frequency: calendar.Year,
-		}}}
+		events := []any{in.definition(id)}
 		for year := range years {
-			period := calendar.Period{Start: calendar.Date(fmt.Sprintf("%d-01-01", 1990+year)), End: calendar.Date(fmt.Sprintf("%d-12-31", 1990+year))}
-			target, actual := fmt.Sprintf("%d.5", 40+year), fmt.Sprintf("%d.25", 38+year)
-			events = append(events,
-				indicator.TargetSet{Period: period, Reading: indicator.Reading{Value: quantity.Number(target), OriginalText: target}, Reason: "as published in the annual plan of the year"},
-				indicator.MeasurementRecorded{MeasurementID: uuid.NewString(), KeyVersion: 1, Period: period, Reading: indicator.Reading{Value: quantity.Number(actual), OriginalText: actual}, Note: "from the yearly report, table 3, as corrected by the statistics office"})
+			events = append(events, target(1990+year), measured(1990+year))
 		}
-		c := eventlog.Command{ID: uuid.New(), Hash: make([]byte, 32), OrganizationID: organization, StreamID: "indicator-" + id.String()}
-		for _, e := range events {
-			typ, schema, data, err := eventcodec.Encode(e)
-			if err != nil {
-				return 0, fmt.Errorf("encode %T: %w", e, err)
-			}
-			c.Events = append(c.Events, eventlog.NewEvent{ID: uuid.Must(uuid.NewV7()), Type: typ, SchemaVersion: schema, Data: data, Metadata: metadata})
-		}
-		r, err := log.Append(ctx, c)
+		r, err := in.append(ctx, id, 0, events...)
 		if err != nil {
 			return 0, fmt.Errorf("fill the log: %w", err)
 		}
@@ -68,7 +100,7 @@ func (b *bench) benchRebuild(ctx context.Context) error {
 		return err
 	}
 	defer log.Close()
-	head, err := fillIndicators(ctx, log, events)
+	head, err := newIndicators(log).fill(ctx, events)
 	if err != nil {
 		return err
 	}

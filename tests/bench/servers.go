@@ -26,6 +26,11 @@ func startServers(ctx context.Context, dir string) (*servers, error) {
 	if err != nil {
 		return nil, err
 	}
+	// Every run starts on fresh servers: what an earlier one left to recover or to
+	// vacuum is not to be measured.
+	if err := os.RemoveAll(abs); err != nil {
+		return nil, err
+	}
 	s := &servers{
 		pg: embedded.NewPostgres(embedded.PostgresOptions{Dir: filepath.Join(abs, "postgres"), Throwaway: true, Settings: map[string]string{
 			"shared_buffers": "1GB", "max_wal_size": "8GB", "checkpoint_timeout": "30min", "max_connections": "300",

@@ -86,6 +86,9 @@ func New(url string, groups []Group, opts Options) (*Consumers, error) {
 	}
 	// A cursor that a crash takes back costs duplicates, never events.
 	reading.RuntimeParams["synchronous_commit"] = "off"
+	// Pages are read by key. A plan made for a small log would scan it, and be kept while it grows.
+	reading.RuntimeParams["enable_seqscan"], reading.RuntimeParams["enable_bitmapscan"] = "off", "off"
+	reading.RuntimeParams["plan_cache_mode"] = "force_generic_plan"
 	lease, err := connConfig(url, "strata lease")
 	if err != nil {
 		return nil, err
@@ -190,11 +193,11 @@ func (c *Consumers) drain() error {
 	return nil
 }
 
-// Wake makes idle groups look for new events at once. The log calls it after
-// each commit of this process. It never blocks.
-func (c *Consumers) Wake() {
+// Wake makes groups that have not taken the log up to head look for it at once.
+// The log calls it after each commit of this process. It never blocks.
+func (c *Consumers) Wake(head int64) {
 	for _, r := range c.readers {
-		r.wake()
+		r.notified(head, true)
 	}
 }
 

@@ -51,6 +51,11 @@ type Group struct {
 	BatchRows  int // most events in one batch; 0 = DefaultBatchRows
 	BatchBytes int // a batch ends behind the event that passes this; 0 = DefaultBatchBytes
 
+	// Linger is how long an idle group waits after a wake-up before it reads, so
+	// that what follows at once comes in the same batch and a group without Linger
+	// (the relay) has the processor first. 0 = not at all.
+	Linger time.Duration
+
 	// HandlerTimeout ends the context of one batch; 0 = DefaultHandlerTimeout.
 	// Nothing else is started for the group until the handler has returned,
 	// however late.

@@ -192,18 +192,17 @@ func (r *reader) deposed(ctx context.Context, err error) {
 	r.wake() // an idle reader goes back to its gate
 }
 
-// notified takes a commit's notification. A position that is known already
-// needs no query: this process was woken by its own commit, or read it in passing.
+// notified takes word of a commit: from this process's own log, from its
+// notification, or from both. A head that has been taken already is no work.
 func (r *reader) notified(head int64, known bool) {
-	r.mu.Lock()
-	fresh := !known || head > r.head || r.position < r.head
-	if known {
-		r.head = max(r.head, head)
-	}
-	r.mu.Unlock()
-	if fresh {
+	if !known {
 		r.wake()
+		return
 	}
+	r.mu.Lock()
+	r.head = max(r.head, head)
+	r.mu.Unlock()
+	r.signal()
 }
 
 // pause waits for d; false means that ctx ended first.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	wsql "github.com/ThreeDotsLabs/watermill-sql/v3/pkg/sql"
@@ -37,6 +38,7 @@ type reader struct {
 	poll    time.Duration
 
 	woken    chan struct{} // holds at most one wake-up
+	nudged   atomic.Bool   // query whatever is known of the log
 	stopping chan struct{} // closed by stop
 	gone     chan struct{} // closed by abandon: do not even wait for the handler
 	drained  chan struct{} // closed when nothing is in flight any more, and nothing will be
@@ -226,6 +228,12 @@ func (r *reader) hintDue() bool {
 }
 
 func (r *reader) wake() {
+	r.nudged.Store(true)
+	r.signal()
+}
+
+// signal lets awaitWork look whether there is reason to query.
+func (r *reader) signal() {
 	select {
 	case r.woken <- struct{}{}:
 	default: // one waits already

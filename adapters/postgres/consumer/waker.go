@@ -205,11 +205,32 @@ func (r *reader) awaitHandler() {
 func (r *reader) awaitWork() {
 	poll := time.NewTimer(r.poll)
 	defer poll.Stop()
-	select {
-	case <-r.woken:
-	case <-poll.C:
-	case <-r.stopping:
+	for {
+		select {
+		case <-r.woken:
+			if r.hasWork() {
+				if r.group.Linger > 0 {
+					r.sleep(r.group.Linger)
+				}
+				return
+			}
+		case <-poll.C:
+			return
+		case <-r.stopping:
+			return
+		}
 	}
+}
+
+// hasWork says whether a wake-up is worth a query: a commit is announced twice
+// to the process that made it, and may have been read in passing meanwhile.
+func (r *reader) hasWork() bool {
+	if r.nudged.Swap(false) {
+		return true
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.head > r.position
 }
 
 func (r *reader) sleep(d time.Duration) {
