@@ -34,6 +34,7 @@ func (c *cli) relay() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			defer groups.Close()
 			parked, err := groups.Parked(cmd.Context())
 			if err != nil {
 				return explain("the event log", cfg.LogURL, err)

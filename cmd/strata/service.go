@@ -188,6 +188,7 @@ func (s *service) open(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("consumer groups: %w", err)
 	}
+	s.closers = append(s.closers, s.consumers.Close)
 	s.registry.MustRegister(&statusMetrics{s})
 
 	issuer, err := openIssuer(s.cfg)

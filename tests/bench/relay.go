@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
 	_ "github.com/jackc/pgx/v5/stdlib" // the rival's driver, by its name
 	amqp "github.com/rabbitmq/amqp091-go"
 
@@ -17,30 +16,11 @@ import (
 	"strata.dev/strata/adapters/postgres/consumer"
 	"strata.dev/strata/adapters/rabbitmq"
 	"strata.dev/strata/app/cloudevents"
-	"strata.dev/strata/app/eventlog"
 	"strata.dev/strata/migrations"
 )
 
 // quiet is the logger of everything that is measured.
 var quiet = slog.New(slog.DiscardHandler)
-
-// fillLog appends n events of real shape, a thousand to a stream, and gives the head.
-func fillLog(ctx context.Context, log *postgres.Log, n int) (head int64, err error) {
-	organization := uuid.New()
-	for done := 0; done < n; done += eventlog.MaxEventsPerCommand {
-		c := eventlog.Command{ID: uuid.New(), Hash: make([]byte, 32), OrganizationID: organization, StreamID: "indicator-" + uuid.NewString()}
-		for i := range min(eventlog.MaxEventsPerCommand, n-done) {
-			e := newEvent(organization, c.StreamID, int64(i)+1)
-			c.Events = append(c.Events, eventlog.NewEvent{ID: e.id, Type: eventType, SchemaVersion: 1, Data: e.data, Metadata: e.metadata})
-		}
-		r, err := log.Append(ctx, c)
-		if err != nil {
-			return 0, fmt.Errorf("fill the log: %w", err)
-		}
-		head = r.Position
-	}
-	return head, nil
-}
 
 // relayParts are a log with its URL, and a publisher whose exchange has one queue.
 type relayParts struct {
@@ -123,15 +103,15 @@ func (b *bench) benchRelay(ctx context.Context) error {
 	}
 	defer closeAll()
 	const backlog, stockBacklog = 40_000, 10_000
-	head, err := fillLog(ctx, p.log, backlog)
+	head, err := newIndicators(p.log).fill(ctx, backlog)
 	if err != nil {
 		return err
 	}
-	first, err := p.log.Read(ctx, 0, 1)
+	events, err := p.log.Read(ctx, 2, 1) // a measurement: half of the events are
 	if err != nil {
 		return err
 	}
-	shape, err := p.messages.Message(first[0])
+	shape, err := p.messages.Message(events[0])
 	if err != nil {
 		return err
 	}
@@ -150,7 +130,7 @@ func (b *bench) benchRelay(ctx context.Context) error {
 		return err
 	}
 	defer db.Close()
-	stock := stockRelay{db, b.servers.mq.URL()}
+	stock := stockRelay{db, b.servers.mq.URL(), shape.Payload}
 	// The rival's exchange gets a quorum queue, too.
 	if err := declareTopic(b.servers.mq.URL(), stockTopic); err != nil {
 		return err

@@ -20,8 +20,9 @@ const stockTopic = "stock"
 // stockRelay is watermill-sql into watermill-amqp with confirms at the settings
 // that measured best: batches of 1,000, a 10 ms poll, pooled channels.
 type stockRelay struct {
-	db  *sql.DB
-	url string
+	db   *sql.DB
+	url  string
+	body []byte // of every message: the same document that ours sends
 }
 
 func (s stockRelay) schema() wsql.DefaultPostgreSQLSchema {
@@ -47,8 +48,8 @@ func (s stockRelay) fill(ctx context.Context, n int) error {
 	const perTransaction = 50
 	for done := 0; done < n; done += perTransaction {
 		_, err := s.db.ExecContext(ctx, `INSERT INTO watermill_stock (uuid, payload, metadata, transaction_id)
-			SELECT gen_random_uuid()::text, json_build_object('seq', g, 'note', repeat('x', 560)), '{"event_type":"indicator.measurement-recorded","correlation_id":"0191f9a0-0000-7000-8000-000000000001"}'::json, pg_current_xact_id()
-			FROM generate_series($1::int, $2::int) g`, done+1, min(done+perTransaction, n))
+			SELECT gen_random_uuid()::text, $3::json, '{"event_type":"indicator.measurement-recorded","correlation_id":"0191f9a0-0000-7000-8000-000000000001"}'::json, pg_current_xact_id()
+			FROM generate_series($1::int, $2::int) g`, done+1, min(done+perTransaction, n), string(s.body))
 		if err != nil {
 			return fmt.Errorf("stock backlog: %w", err)
 		}
