@@ -48,12 +48,18 @@ func (m Messages) Message(e eventlog.Event) (*message.Message, error) {
 	if err != nil {
 		return nil, err
 	}
-	msg := &message.Message{UUID: a.ID, Payload: body, Metadata: make(message.Metadata, 8)}
+	msg := &message.Message{UUID: a.ID, Payload: body, Metadata: make(message.Metadata, 15)}
 	md := msg.Metadata
 	md[RoutingKeyProperty] = a.RoutingKey
 	md[ContentTypeProperty] = cloudevents.ContentType
 	md[TypeProperty] = a.Type
 	md[TimestampProperty] = strconv.FormatInt(e.RecordedAt.Unix(), 10)
+	md["cloudEvents_id"] = a.ID
+	md["cloudEvents_type"] = a.Type
+	md["cloudEvents_source"] = a.Source
+	md["cloudEvents_subject"] = a.Subject
+	md["cloudEvents_time"] = a.Time
+	md["cloudEvents_specversion"] = "1.0"
 	md[HeaderPosition] = strconv.FormatInt(e.Position, 10)
 	md[headerWatermill] = a.ID
 	if a.CorrelationID != "" {
