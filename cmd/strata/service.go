@@ -35,7 +35,7 @@ const relayGroup = "relay"
 
 // linger is how long the projections let a commit wait: announcing goes first,
 // and what is recorded meanwhile comes in the same batch.
-const linger = 3 * time.Millisecond
+const linger = time.Millisecond
 
 // demoQueue takes every event in development, where nobody else has bound a queue yet.
 const demoQueue = "strata.demo"

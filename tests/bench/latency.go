@@ -17,7 +17,7 @@ import (
 )
 
 // linger is the projections', as in the service.
-const linger = 3 * time.Millisecond
+const linger = time.Millisecond
 
 // arrivals remembers when each event was committed and when it arrived somewhere.
 type arrivals struct {
