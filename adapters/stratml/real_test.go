@@ -14,6 +14,7 @@ import (
 	adapter "strata.dev/strata/adapters/stratml"
 	"strata.dev/strata/app/stratml"
 	"strata.dev/strata/domain/fault"
+	"strata.dev/strata/tests/testenv"
 )
 
 // repository is the root of the source tree.
@@ -32,7 +33,7 @@ func shared(t testing.TB, path string) []byte {
 	name := filepath.Join(repository(t), "..", "shared", "stratml", path)
 	b, err := os.ReadFile(name)
 	if errors.Is(err, os.ErrNotExist) {
-		t.Skipf("SKIP-LOUD: published StratML documents are not beside the repository (%s)", path)
+		testenv.SkipLoud(t, "published StratML documents are not beside the repository: "+path)
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -29,6 +29,7 @@ import (
 	"strata.dev/strata/domain/refusal"
 	"strata.dev/strata/domain/strategy"
 	generated "strata.dev/strata/tests/testdata/stratml"
+	"strata.dev/strata/tests/testenv"
 )
 
 func parsed(t testing.TB, b []byte) *stratml.Document {
@@ -46,7 +47,7 @@ func published(t testing.TB, path string) []byte {
 	_, file, _, _ := runtime.Caller(0)
 	b, err := os.ReadFile(filepath.Join(filepath.Dir(file), "..", "..", "..", "shared", "stratml", path))
 	if errors.Is(err, os.ErrNotExist) {
-		t.Skipf("SKIP-LOUD: published StratML documents are not beside the repository (%s)", path)
+		testenv.SkipLoud(t, "published StratML documents are not beside the repository: "+path)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -262,13 +263,13 @@ func TestImportUnderAnotherKeyIsAnotherStrategy(t *testing.T) {
 func TestImportOfThePublishedPlan(t *testing.T) {
 	t.Parallel()
 	log := realLog(t)
-	for name, document := range map[string]func() []byte{
-		"generated": generated.AlbaniaShaped,
-		"Albania":   func() []byte { return published(t, "Pulkit0729__stratml-project/Albania.xml") },
+	for name, document := range map[string]func(*testing.T) []byte{
+		"generated": func(*testing.T) []byte { return generated.AlbaniaShaped() },
+		"Albania":   func(t *testing.T) []byte { return published(t, "Pulkit0729__stratml-project/Albania.xml") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorldOn(t, log)
-			doc := parsed(t, document())
+			doc := parsed(t, document(t))
 			began := time.Now()
 			got := w.imports(w.as("author"), doc)
 			t.Logf("imported %+v in %s", got.Recorded, time.Since(began))
