@@ -41,15 +41,18 @@ func (w *world) throughWire(t *testing.T) *wire {
 func (w *world) acknowledgementsLost(t *testing.T) {
 	const rounds = 6
 	net := w.throughWire(t)
+	w.recovered(t, "a start") // what a probe needs to read is in memory from now on
 	unheard := 0
 	w.during(t, func() {
 		for n := range rounds {
 			w.wait(100*time.Millisecond, 400*time.Millisecond)
 			if n%2 == 0 {
 				net.mute()
+				answered := w.probeUnheard(t)
 				w.commitUnheard(t)
 				unheard++
 				net.cut("mute")
+				<-answered
 			} else {
 				net.add(fmt.Sprintf(`{"name":"limit","type":"limit_data","stream":"downstream","attributes":{"bytes":%d}}`, w.rand.IntN(2000)))
 				w.wait(100*time.Millisecond, 300*time.Millisecond)
@@ -59,6 +62,18 @@ func (w *world) acknowledgementsLost(t *testing.T) {
 		}
 	})
 	t.Logf("%d cuts, %d of them right after a commit", rounds, unheard)
+}
+
+// probeUnheard sends a command that needs nothing from the log but the commit:
+// its stream was written after the last cut, so it is in memory. All the clients
+// of the load may be waiting for something that they have to read.
+func (w *world) probeUnheard(t *testing.T) (answered <-chan struct{}) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		w.load.Probe(t.Context())
+	}()
+	return done
 }
 
 // commitUnheard waits until the log holds what no client was told, and nothing
