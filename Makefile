@@ -24,7 +24,7 @@ TESTS ?= ./...
 
 .PHONY: help
 help: ## print this
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: build ## build, install what is missing, start private servers and Strata with a demo (Ctrl-C stops all)
@@ -41,8 +41,11 @@ test: ## run all tests on private servers, with the race detector (TESTS=./app/.
 	@go build -buildvcs=false -o bin/testenv ./tests/testenv/run
 	@exec bin/testenv -- go test -race -shuffle=on -timeout 15m -p $(PARALLEL) $(TESTFLAGS) $(TESTS)
 
+# Contracts are checked while the linter runs: the one waits for npm, the other for the processor.
 .PHONY: check
-check: compile lint generated ## build, vet, lint (import rules included), and see that generated code is up to date
+check: compile ## build, vet, lint (import rules included), check the contracts, and see that generated code is up to date
+	@$(MAKE) --no-print-directory -j2 --output-sync=target lint contracts
+	@$(MAKE) --no-print-directory generated
 
 .PHONY: compile
 compile:
@@ -53,7 +56,27 @@ compile:
 lint: bin/golangci-lint
 	@unformatted=$$(gofmt -l .); \
 	if [ -n "$$unformatted" ]; then printf 'not formatted, run make format:\n%s\n' "$$unformatted" >&2; exit 1; fi
-	bin/golangci-lint run ./...
+	bin/golangci-lint run --allow-parallel-runners ./...
+
+# api/released is the contract as of the last release. Beside the checks here,
+# tests/contract compares the event schemas with it, and checks the AsyncAPI
+# document without Node.
+.PHONY: contracts
+contracts: bin/oasdiff
+	bin/oasdiff breaking --fail-on ERR api/released/openapi.yaml api/openapi.yaml
+	@if tools/node/install.sh; then \
+		tools/node/node_modules/.bin/spectral lint --quiet --fail-severity=hint --ruleset .spectral.yaml api/openapi.yaml api/asyncapi.yaml; \
+		node tools/node/asyncapi.js api/asyncapi.yaml; \
+	else \
+		printf '\n*** SKIPPED: Spectral and the AsyncAPI parser did not run, for the reason above ***\n\n' >&2; \
+	fi
+
+.PHONY: release-contract
+release-contract: contracts ## after a release: what api/ says now is what may not be broken from here on
+	go test -count=1 ./tests/contract
+	cp api/openapi.yaml api/released/
+	cp api/schemas/*.json api/released/schemas/
+	cp app/eventcodec/testdata/*.json api/released/events/
 
 .PHONY: format
 format: bin/golangci-lint ## format all Go files
@@ -102,11 +125,12 @@ test-compose: ## run the tests against the servers of docker-compose.yml
 	go run -buildvcs=false ./tests/testenv/run -- go test -race -shuffle=on -timeout 15m -p $(PARALLEL) $(TESTFLAGS) $(TESTS)
 
 # Built once, kept as long as the versions in tools/ are: it takes two minutes.
-bin/golangci-lint: tools/go.mod tools/go.sum
+bin/golangci-lint bin/oasdiff &: tools/go.mod tools/go.sum
 	@mkdir -p bin
-	@echo 'building golangci-lint (once; a few minutes)'
-	go build -C tools -buildvcs=false -o $(CURDIR)/bin/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	@echo 'building golangci-lint and oasdiff (once; a few minutes)'
+	go build -C tools -buildvcs=false -o $(CURDIR)/bin/ github.com/golangci/golangci-lint/v2/cmd/golangci-lint github.com/oasdiff/oasdiff
+	@touch bin/golangci-lint bin/oasdiff
 
 .PHONY: clean
 clean: ## remove what was built (the data of make run stay in .strata)
-	rm -rf bin tests/bench/out
+	rm -rf bin tests/bench/out tools/node/node_modules

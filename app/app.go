@@ -12,10 +12,11 @@ import (
 type App struct {
 	// What changes something: each call is recorded, once, as events.
 
-	Organizations *command.Organizations // register, enrol, grant, revoke, offboard
-	Strategies    *command.Strategies    // draft, edit, submit, request changes, approve, activate, open and withdraw revisions
-	Indicators    *command.Indicators    // define, redefine, set targets, record, correct and void measurements, retire
-	Imports       *command.Imports       // a StratML document as a strategy in draft
+	Organizations *command.Organizations // register, enrol, grant, revoke, offboard; policy and legal holds; countersign
+	Strategies    *command.Strategies    // draft, edit, submit, request changes, approve, activate, open and withdraw revisions; hold, resume, close, attest
+	Indicators    *command.Indicators    // define, redefine, relink, set targets, record, correct and void measurements, retire
+	Imports       *command.Imports       // a StratML document as a strategy in draft, or as the next revision of one
+	Exports       *command.Exports       // a strategy as a StratML document
 
 	// What asks: answers come from the read databases, each as of a position.
 
@@ -33,6 +34,7 @@ func New(commands *command.Commands, plans query.Plans, audit query.Audit, docum
 		Strategies:    commands.Strategies,
 		Indicators:    commands.Indicators,
 		Imports:       commands.Imports,
+		Exports:       commands.Exports,
 		Plans:         plans,
 		Audit:         audit,
 		Documents:     documents,

@@ -207,6 +207,8 @@ func TestGrants(t *testing.T) {
 		"strata_log cursors: DELETE INSERT SELECT UPDATE",
 		"strata_log events: INSERT SELECT",
 		"strata_log goose_db_version: SELECT",
+		"strata_log import_runs: INSERT SELECT UPDATE",
+		"strata_log originals: INSERT SELECT",
 		"strata_log parked: DELETE INSERT SELECT UPDATE",
 		"strata_log schema public: USAGE",
 	}

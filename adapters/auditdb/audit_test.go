@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -18,6 +19,7 @@ import (
 	"strata.dev/strata/adapters/internal/readdb/readdbtest"
 	"strata.dev/strata/app/eventlog"
 	"strata.dev/strata/app/query"
+	"strata.dev/strata/domain/authz"
 	"strata.dev/strata/domain/fact"
 	"strata.dev/strata/tests/testenv"
 )
@@ -153,12 +155,23 @@ func TestFeedByType(t *testing.T) {
 // History finds what a filter over the log finds, page by page, while the log grows.
 func TestHistory(t *testing.T) {
 	checkLeaks(t)
-	f := setup(t, 300, Options{})
+	f := setup(t, 900, Options{})
 	f.apply(t)
 	w := f.worlds[0]
 	mine := f.of(w)
 	middle := mine[len(mine)/2]
 	actor := actorOf(t, middle)
+	strategyID, relinked := w.Strategies[0].ID.String(), false
+	of := strategiesOf(t, mine)
+	for _, e := range mine {
+		relinked = relinked || len(of[e.Position]) > 1 && slices.Contains(of[e.Position], strategyID)
+	}
+	added := mine[slices.IndexFunc(mine, func(e eventlog.Event) bool { return e.Type == "strategy.goal-added" })]
+	goal := goalOf(t, added)
+	if !relinked {
+		t.Fatal("no indicator was relinked: it is not tested")
+	}
+	isOfficer := func(e eventlog.Event) bool { return slices.Contains(rolesOf(t, e), authz.ComplianceOfficer) }
 	for name, c := range map[string]struct {
 		filter query.HistoryFilter
 		match  func(e eventlog.Event) bool
@@ -170,6 +183,19 @@ func TestHistory(t *testing.T) {
 		"time": {query.HistoryFilter{From: mine[3].RecordedAt, To: middle.RecordedAt}, func(e eventlog.Event) bool {
 			return !e.RecordedAt.Before(mine[3].RecordedAt) && e.RecordedAt.Before(middle.RecordedAt)
 		}},
+		"strategy": {query.HistoryFilter{StrategyID: strategyID}, func(e eventlog.Event) bool {
+			return slices.Contains(strategiesOf(t, mine)[e.Position], strategyID)
+		}},
+		"role": {query.HistoryFilter{Role: authz.ComplianceOfficer}, isOfficer},
+		"role, type and strategy": {
+			query.HistoryFilter{Role: authz.Author, Types: []string{"indicator.redefined", "indicator.defined"}, StrategyID: strategyID},
+			func(e eventlog.Event) bool {
+				return strings.Contains(e.Type, "defined") && slices.Contains(strategiesOf(t, mine)[e.Position], strategyID)
+			},
+		},
+		"subject": {query.HistoryFilter{StreamID: added.StreamID, SubjectID: goal}, func(e eventlog.Event) bool {
+			return e.StreamID == added.StreamID && (goalOf(t, e) == goal && e.Type == "strategy.goal-added" || strings.Contains(string(e.Data), `"elementId":"`+goal))
+		}},
 		"stream and type": {query.HistoryFilter{StreamID: middle.StreamID, Types: []string{middle.Type}}, func(e eventlog.Event) bool {
 			return e.StreamID == middle.StreamID && e.Type == middle.Type
 		}},
@@ -180,11 +206,14 @@ func TestHistory(t *testing.T) {
 				want = append(want, e.Position)
 			}
 		}
-		c.filter.Limit = 11
+		c.filter.Limit, c.filter.Count = 11, true
 		for {
 			page, err := f.reader.History(t.Context(), query.Read{OrganizationID: w.ID}, c.filter)
 			if err != nil {
 				t.Fatalf("%s: %v", name, err)
+			}
+			if *page.Total != int64(len(want)) {
+				t.Errorf("%s: counted %d, want %d", name, *page.Total, len(want))
 			}
 			for _, e := range page.Items {
 				got = append(got, e.Position)
@@ -208,21 +237,13 @@ func TestHistory(t *testing.T) {
 	}
 }
 
-func actorOf(t *testing.T, e eventlog.Event) string {
-	t.Helper()
-	m, err := eventlog.DecodeMetadata(e.Metadata)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return m.Actor.ID
-}
-
 func TestEventTellsWhoWhenWhat(t *testing.T) {
 	checkLeaks(t)
 	f := setup(t, 50, Options{})
 	f.apply(t)
 	mine, theirs := f.of(f.worlds[0]), f.of(f.worlds[1])
-	e := mine[len(mine)-1]
+	i := slices.IndexFunc(mine, func(e eventlog.Event) bool { return e.Type == "strategy.goal-added" })
+	e := mine[i]
 	ask := query.Read{OrganizationID: f.worlds[0].ID}
 	got, err := f.reader.Event(t.Context(), ask, e.ID)
 	if err != nil {
@@ -230,7 +251,8 @@ func TestEventTellsWhoWhenWhat(t *testing.T) {
 	}
 	want := query.Entry{
 		Position: e.Position, OrganizationSequence: e.OrganizationSequence, StreamID: e.StreamID, Version: e.Version, ID: e.ID.String(),
-		Type: e.Type, SchemaVersion: e.SchemaVersion, RecordedAt: e.RecordedAt, ActorKind: "person", ActorID: actorOf(t, e), Reason: "because",
+		Type: e.Type, SchemaVersion: e.SchemaVersion, RecordedAt: e.RecordedAt, ActorKind: "person", ActorID: actorOf(t, e), ActorRoles: rolesOf(t, e), Reason: "because",
+		StrategyID: strings.TrimPrefix(e.StreamID, "strategy-"), SubjectID: goalOf(t, e), Source: &eventlog.Origin{Kind: "api"},
 		CommandID: e.CommandID.String(), CorrelationID: "test", Data: e.Data, Metadata: e.Metadata,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

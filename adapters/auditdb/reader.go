@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/google/uuid"
@@ -27,7 +26,7 @@ func OpenReader(ctx context.Context, url string, follows *Projection) (*Reader, 
 	if follows != nil {
 		signal = follows.Signal()
 	}
-	db, err := readdb.OpenReader(ctx, url, Name, signal)
+	db, err := readdb.OpenReader(ctx, url, Name, layout, signal)
 	if err != nil {
 		return nil, err
 	}
@@ -52,18 +51,13 @@ func (r *Reader) Events(ctx context.Context, ask query.Read, f query.EventsFilte
 	if f.After < 0 {
 		return query.Feed{}, query.ErrInvalid.Detailf("A position is not negative.").At("#/after", "minimum", "must be 0 or more")
 	}
-	w := where{}
-	w.add("position > $%d", f.After)
-	if len(f.Types) > 0 {
-		w.add("type = ANY($%d)", f.Types)
-	}
 	feed := query.Feed{Events: []eventlog.Event{}}
 	err = r.db.InTenantTx(ctx, ask, func(ctx context.Context, tx pgx.Tx, position int64) error {
-		rows, err := tx.Query(ctx, w.sql(limit+1), w.args...)
-		if err != nil {
-			return fmt.Errorf("audit feed: %w", err)
+		l := list{after: f.After, upTo: position}
+		if err := l.of(ctx, tx, query.HistoryFilter{Types: f.Types}); err != nil {
+			return err
 		}
-		found, err := pgx.CollectRows(rows, scan)
+		found, err := l.page(ctx, tx, limit+1)
 		if err != nil {
 			return fmt.Errorf("audit feed: %w", err)
 		}
@@ -80,65 +74,11 @@ func (r *Reader) Events(ctx context.Context, ask query.Read, f query.EventsFilte
 	return feed, err
 }
 
-// History implements query.Audit.
-func (r *Reader) History(ctx context.Context, ask query.Read, f query.HistoryFilter) (query.Page[query.Entry], error) {
-	var page query.Page[query.Entry]
-	limit, err := f.Size()
-	if err != nil {
-		return page, err
-	}
-	if err := checkTypes(f.Types); err != nil {
-		return page, err
-	}
-	w := where{}
-	var cut int64 // of the first page: what was recorded later is on no page
-	if f.Cursor != "" {
-		var after string
-		if cut, after, err = query.DecodeCursor(f, f.Cursor); err != nil {
-			return page, err
-		}
-		n, err := strconv.ParseInt(after, 10, 64)
-		if err != nil {
-			return page, query.ErrInvalidCursor.Because(err)
-		}
-		w.add("position > $%d", n)
-		w.add("position <= $%d", cut)
-	}
-	if err := w.history(f); err != nil {
-		return page, err
-	}
-	err = r.db.InTenantTx(ctx, ask, func(ctx context.Context, tx pgx.Tx, position int64) error {
-		rows, err := tx.Query(ctx, w.sql(limit+1), w.args...)
-		if err != nil {
-			return fmt.Errorf("audit history: %w", err)
-		}
-		found, err := pgx.CollectRows(rows, scan)
-		if err != nil {
-			return fmt.Errorf("audit history: %w", err)
-		}
-		if cut == 0 {
-			cut = position
-		}
-		page.Position = position
-		page.Items = make([]query.Entry, 0, min(len(found), limit))
-		for _, e := range found[:min(len(found), limit)] {
-			page.Items = append(page.Items, e.entry())
-		}
-		if len(found) > limit {
-			page.NextCursor, err = query.EncodeCursor(f, cut, strconv.FormatInt(page.Items[limit-1].Position, 10))
-		}
-		return err
-	})
-	return page, err
-}
-
 // Event implements query.Audit.
 func (r *Reader) Event(ctx context.Context, ask query.Read, id uuid.UUID) (query.Entry, error) {
-	w := where{}
-	w.add("event_id = $%d", id)
 	var entry query.Entry
 	err := r.db.InTenantTx(ctx, ask, func(ctx context.Context, tx pgx.Tx, _ int64) error {
-		rows, err := tx.Query(ctx, w.sql(1), w.args...)
+		rows, err := tx.Query(ctx, events.Select()+` WHERE event_id = $1`, id)
 		if err != nil {
 			return fmt.Errorf("audit event: %w", err)
 		}
@@ -153,49 +93,6 @@ func (r *Reader) Event(ctx context.Context, ask query.Read, id uuid.UUID) (query
 		return nil
 	})
 	return entry, err
-}
-
-// where collects conditions and their arguments.
-type where struct {
-	conditions []string
-	args       []any
-}
-
-// add takes a condition with one %d for the number of its argument.
-func (w *where) add(condition string, arg any) {
-	w.args = append(w.args, arg)
-	w.conditions = append(w.conditions, fmt.Sprintf(condition, len(w.args)))
-}
-
-// sql is the query for at most limit rows in log order. The organization is not
-// among the conditions: row-level security adds it.
-func (w *where) sql(limit int) string {
-	return "SELECT " + strings.Join(events.Columns(), ", ") + " FROM events WHERE " +
-		strings.Join(append([]string{"true"}, w.conditions...), " AND ") + " ORDER BY position LIMIT " + strconv.Itoa(limit)
-}
-
-func (w *where) history(f query.HistoryFilter) error {
-	for _, c := range []struct{ member, column, value string }{
-		{"streamId", "stream_id", f.StreamID}, {"actorId", "actor_id", f.ActorID},
-	} {
-		if c.value == "" {
-			continue
-		}
-		if err := checkText("#/"+c.member, c.value); err != nil {
-			return err
-		}
-		w.add(c.column+" = $%d", c.value)
-	}
-	if len(f.Types) > 0 {
-		w.add("type = ANY($%d)", f.Types)
-	}
-	if !f.From.IsZero() {
-		w.add("recorded_at >= $%d", f.From)
-	}
-	if !f.To.IsZero() {
-		w.add("recorded_at < $%d", f.To)
-	}
-	return nil
 }
 
 func checkTypes(types []string) error {
@@ -230,20 +127,4 @@ func scan(from pgx.CollectableRow) (*row, error) {
 		r.event.CommandID = *r.commandID
 	}
 	return r, nil
-}
-
-func (r *row) entry() query.Entry {
-	e := query.Entry{
-		Position: r.event.Position, OrganizationSequence: r.event.OrganizationSequence,
-		StreamID: r.event.StreamID, Version: r.event.Version,
-		ID: r.event.ID.String(), Type: r.event.Type, SchemaVersion: r.event.SchemaVersion,
-		RecordedAt: r.event.RecordedAt,
-		ActorKind:  r.actorKind, ActorID: r.actorID, Reason: r.reason,
-		CorrelationID: r.correlation, CausationID: r.causation,
-		Data: r.event.Data, Metadata: r.event.Metadata,
-	}
-	if r.commandID != nil {
-		e.CommandID = r.commandID.String()
-	}
-	return e
 }

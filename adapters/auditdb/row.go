@@ -18,18 +18,24 @@ type row struct {
 	commandID                                          *uuid.UUID
 	schema                                             int32
 	actorKind, actorID, correlation, causation, reason string
+	roles                                              string // sorted, by commas
+	subjectID                                          string
+	strategyID, movedFrom                              string
+	joins                                              string // the strategy that an indicator belongs to from here on, if the event says so
 }
 
 func rowOf(e eventlog.Event) *row {
 	r := &row{event: e, schema: int32(e.SchemaVersion)}
+	r.readData()
 	if e.CommandID != uuid.Nil {
 		r.commandID = &e.CommandID
 	}
 	// Only what is searched for: that much can be read even if the rest cannot.
 	var m struct {
 		Actor struct {
-			Kind string `json:"kind"`
-			ID   string `json:"id"`
+			Kind  string   `json:"kind"`
+			ID    string   `json:"id"`
+			Roles []string `json:"roles"`
 		} `json:"actor"`
 		CorrelationID string `json:"correlationId"`
 		CausationID   string `json:"causationId"`
@@ -39,6 +45,7 @@ func rowOf(e eventlog.Event) *row {
 		return r // kept as it is: see the package comment
 	}
 	r.actorKind, r.actorID = searchable(m.Actor.Kind), searchable(m.Actor.ID)
+	r.roles = rolesText(m.Actor.Roles)
 	r.correlation, r.causation, r.reason = searchable(m.CorrelationID), searchable(m.CausationID), text(m.Reason)
 	return r
 }
@@ -75,6 +82,10 @@ var events = readdb.NewTable("events", 2, "position",
 	readdb.Col("type", "text", func(r *row) *string { return &r.event.Type }),
 	readdb.Col("actor_kind", "text", func(r *row) *string { return &r.actorKind }),
 	readdb.Col("actor_id", "text", func(r *row) *string { return &r.actorID }),
+	readdb.Col("actor_roles", "text", func(r *row) *string { return &r.roles }),
+	readdb.Col("strategy_id", "text", func(r *row) *string { return &r.strategyID }),
+	readdb.Col("moved_from", "text", func(r *row) *string { return &r.movedFrom }),
+	readdb.Col("subject_id", "text", func(r *row) *string { return &r.subjectID }),
 	readdb.Col("correlation_id", "text", func(r *row) *string { return &r.correlation }),
 	readdb.Col("causation_id", "text", func(r *row) *string { return &r.causation }),
 	readdb.Col("reason", "text", func(r *row) *string { return &r.reason }),

@@ -106,6 +106,14 @@ func (r *RabbitMQ) environment() []string {
 	}
 }
 
+// tuning is for one publisher that sends as fast as it is confirmed, which is what
+// the relay is: how many messages a channel may have on their way into a quorum
+// queue before it stops listening (32 by default, "could be increased" for a
+// single publisher, says RabbitMQ's guide), and how many the reader of a socket
+// may be ahead of the channel. docker/rabbitmq has the same.
+const tuning = `[{rabbit, [{quorum_commands_soft_limit, 512}, {credit_flow_default_credit, {2000, 1000}}]}].
+`
+
 // configure writes the files the broker reads. Passwords are in one of them, so
 // they are for the owner only.
 func (r *RabbitMQ) configure() error {
@@ -139,6 +147,7 @@ func (r *RabbitMQ) configure() error {
 	}
 	return errors.Join(
 		writeFile(r.dir.file("rabbitmq.conf"), []byte(conf.String()), 0o600),
+		writeFile(r.dir.file("advanced.config"), []byte(tuning), 0o600),
 		writeFile(r.dir.file("enabled_plugins"), []byte(plugins+"\n"), 0o600),
 		writeFile(r.dir.file(".erlang.cookie"), []byte(r.cookie), 0o400),
 	)

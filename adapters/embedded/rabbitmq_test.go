@@ -89,7 +89,7 @@ func TestRabbitMQKeepsMessagesThroughKillAndStop(t *testing.T) {
 	url := r.URL()
 
 	publish(t, r, "before the crash")
-	if err := r.SettleQueues(testContext(t)); err != nil {
+	if err := r.Settle(testContext(t)); err != nil {
 		t.Fatal(err)
 	}
 	if err := r.Kill(); err != nil {

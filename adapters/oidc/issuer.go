@@ -3,21 +3,15 @@ package oidc
 import (
 	"crypto"
 	"crypto/ed25519"
-	"crypto/rand"
-	"crypto/sha256"
-	"crypto/x509"
-	"encoding/base64"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/google/uuid"
+
+	"strata.dev/strata/adapters/internal/keyfile"
 )
 
 const (
@@ -27,8 +21,6 @@ const (
 
 	// MaxDevLifetime is the longest validity of a development token.
 	MaxDevLifetime = time.Hour
-
-	pemType = "PRIVATE KEY"
 )
 
 // ErrProduction: the development issuer was asked for in production.
@@ -67,13 +59,12 @@ func Open(o Options) (*Issuer, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	key, err := loadOrCreate(o.KeyFile)
+	key, err := open(o.KeyFile)
 	if err != nil {
 		return nil, fmt.Errorf("development key: %w", err)
 	}
 	public := key.Public().(ed25519.PublicKey)
-	sum := sha256.Sum256(public)
-	kid := "dev-" + base64.RawURLEncoding.EncodeToString(sum[:9])
+	kid := "dev-" + keyfile.ID(public)
 	signer, err := jose.NewSigner(
 		jose.SigningKey{Algorithm: jose.EdDSA, Key: jose.JSONWebKey{Key: key, KeyID: kid}},
 		(&jose.SignerOptions{}).WithType(tokenType))
@@ -127,78 +118,31 @@ func (i *Issuer) Issue(c Claims) (string, error) {
 
 // Verifier believes this issuer and nobody else.
 func (i *Issuer) Verifier() (*Verifier, error) {
-	return NewVerifier(Trust{
-		Issuer: DevIssuer, Audience: DevAudience, MaxLifetime: MaxDevLifetime, Now: i.now,
-		Keys: map[string]crypto.PublicKey{i.kid: i.public},
-	})
+	return NewVerifier(i.Config())
 }
 
-func loadOrCreate(path string) (ed25519.PrivateKey, error) {
+// Config is this issuer as a Verifier takes it, beside others.
+func (i *Issuer) Config() Config {
+	return Config{
+		Issuer: DevIssuer, Audience: DevAudience, MaxLifetime: MaxDevLifetime, OperatorClaim: claimOperate, Now: i.now,
+		Keys: map[string]crypto.PublicKey{i.kid: i.public},
+	}
+}
+
+// open reads the one key of the file, or makes it.
+func open(path string) (ed25519.PrivateKey, error) {
 	if path == "" {
 		return nil, errors.New("no file is named: set STRATA_DEV_KEY_FILE")
 	}
-	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
-		if err := create(path); err != nil {
-			return nil, err
-		}
+	if err := keyfile.Create(path); err != nil {
+		return nil, err
 	}
-	return load(path)
-}
-
-// create puts a whole key there or nothing: a process killed halfway leaves no
-// half key, and of two that start together one wins and both read its key.
-func create(path string) (err error) {
-	_, key, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		return fmt.Errorf("generate: %w", err)
-	}
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		return fmt.Errorf("encode: %w", err)
-	}
-	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
-	f, err := os.CreateTemp(dir, ".key-*") // mode 0600
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, os.Remove(f.Name())) }()
-	err = pem.Encode(f, &pem.Block{Type: pemType, Bytes: der})
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err != nil {
-		return fmt.Errorf("write %s: %w", f.Name(), err)
-	}
-	if err := os.Link(f.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	return nil
-}
-
-func load(path string) (ed25519.PrivateKey, error) {
-	info, err := os.Stat(path)
+	keys, err := keyfile.Read(path)
 	if err != nil {
 		return nil, err
 	}
-	if mode := info.Mode().Perm(); mode&0o077 != 0 {
-		return nil, fmt.Errorf("%s has mode %o: others can read it and be anyone. Run: chmod 600 %s", path, mode, path)
+	if len(keys) != 1 {
+		return nil, fmt.Errorf("%s holds %d keys, want one. Delete it to get a new one", path, len(keys))
 	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	block, rest := pem.Decode(text)
-	if block == nil || block.Type != pemType || len(rest) != 0 {
-		return nil, fmt.Errorf("%s holds no single PEM block %q. Delete it to get a new key", path, pemType)
-	}
-	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	key, ok := parsed.(ed25519.PrivateKey)
-	if !ok {
-		return nil, fmt.Errorf("%s holds a %T, want an Ed25519 key", path, parsed)
-	}
-	return key, nil
+	return keys[0], nil
 }

@@ -2,21 +2,12 @@ package oidc
 
 import (
 	"context"
-	"crypto"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/elliptic"
-	"crypto/rsa"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
-	gooidc "github.com/coreos/go-oidc/v3/oidc"
-	"github.com/gowebpki/jcs"
 	lru "github.com/hashicorp/golang-lru/v2"
 
 	"strata.dev/strata/app/command"
@@ -24,32 +15,27 @@ import (
 )
 
 const (
-	maxTokenBytes = 4 << 10
+	maxTokenBytes = 8 << 10
 	cacheEntries  = 16 << 10 // about 4 MB
 )
 
 // ErrBadToken refuses a token. Its cause says why: for the log, never for the caller.
 var ErrBadToken = fault.New(fault.Unauthenticated, "unauthenticated", "The bearer token is not accepted.")
 
-// Trust is whom a Verifier believes.
-type Trust struct {
-	Issuer      string                      // exact value of iss
-	Audience    string                      // what aud must contain
-	Keys        map[string]crypto.PublicKey // by kid: ed25519.PublicKey, *ecdsa.PublicKey (P-256) or *rsa.PublicKey
-	MaxLifetime time.Duration               // longest exp − iat that is accepted
-	Now         func() time.Time            // nil = time.Now
-}
-
-// Verifier authenticates bearer tokens. Safe for concurrent use.
+// Verifier authenticates bearer tokens of the issuers it is configured with.
+// Safe for concurrent use. It starts nothing that has to be closed.
 type Verifier struct {
-	trust Trust
-	keys  map[string]verifyingKey
-	seen  *lru.Cache[[sha256.Size]byte, remembered]
+	issuers map[string]*issuer // by the exact value of iss
+	now     func() time.Time
+	seen    *lru.Cache[[sha256.Size]byte, remembered]
 }
 
-type verifyingKey struct {
-	alg      string
-	verifier *gooidc.IDTokenVerifier
+// issuer is one Config, ready for use.
+type issuer struct {
+	config    Config
+	method    string // how the principal was authenticated
+	keys      keySource
+	published *publishedKeys // nil if the keys are configured
 }
 
 type remembered struct {
@@ -57,55 +43,76 @@ type remembered struct {
 	expiry    time.Time
 }
 
-// NewVerifier checks the trust given to it; each key is bound to the one
-// algorithm of its kind.
-func NewVerifier(t Trust) (*Verifier, error) {
-	if t.Issuer == "" || t.Audience == "" || len(t.Keys) == 0 || t.MaxLifetime <= 0 {
-		return nil, errors.New("oidc: issuer, audience, keys and the longest lifetime are required")
-	}
-	if t.Now == nil {
-		t.Now = time.Now
+// NewVerifier checks the configurations. It asks no issuer for keys: the first
+// token does, or Warm.
+func NewVerifier(configs ...Config) (*Verifier, error) {
+	if len(configs) == 0 {
+		return nil, errors.New("oidc: nobody's tokens would be believed: configure an issuer")
 	}
 	seen, err := lru.New[[sha256.Size]byte, remembered](cacheEntries)
 	if err != nil {
 		return nil, fmt.Errorf("oidc: cache: %w", err)
 	}
-	v := &Verifier{trust: t, keys: make(map[string]verifyingKey, len(t.Keys)), seen: seen}
-	for kid, key := range t.Keys {
-		alg, err := algorithm(key)
+	v := &Verifier{issuers: make(map[string]*issuer, len(configs)), seen: seen}
+	for _, c := range configs {
+		c, err := c.withDefaults()
 		if err != nil {
-			return nil, fmt.Errorf("oidc: key %q: %w", kid, err)
+			return nil, err
 		}
-		v.keys[kid] = verifyingKey{alg, gooidc.NewVerifier(t.Issuer,
-			&gooidc.StaticKeySet{PublicKeys: []crypto.PublicKey{key}},
-			&gooidc.Config{ClientID: t.Audience, SupportedSigningAlgs: []string{alg}, Now: t.Now})}
+		if v.issuers[c.Issuer] != nil {
+			return nil, fmt.Errorf("oidc: issuer %q is configured twice", c.Issuer)
+		}
+		i := &issuer{config: c, method: methodBearer}
+		if c.Keys == nil {
+			// What was verified with a key that has gone is to be verified again.
+			i.published = &publishedKeys{config: c, changed: seen.Purge}
+			i.keys, i.method = i.published, methodOIDC
+		} else if i.keys, err = newStaticKeys(c); err != nil {
+			return nil, err
+		}
+		v.issuers[c.Issuer] = i
+		if v.now == nil {
+			v.now = c.Now
+		}
 	}
 	return v, nil
 }
 
-func algorithm(key crypto.PublicKey) (string, error) {
-	switch k := key.(type) {
-	case ed25519.PublicKey:
-		return gooidc.EdDSA, nil
-	case *ecdsa.PublicKey:
-		if k.Curve == elliptic.P256() {
-			return gooidc.ES256, nil
-		}
-	case *rsa.PublicKey:
-		if k.N.BitLen() >= 2048 {
-			return gooidc.RS256, nil
+// Warm asks the issuers that publish keys for them, so that the first token
+// need not wait. An error says which did not answer; tokens of theirs are
+// answered with ErrUnavailable until they do, and they are asked again.
+func (v *Verifier) Warm(ctx context.Context) error {
+	var errs []error
+	for _, i := range v.issuers {
+		if i.published != nil {
+			if err := i.published.fetch(ctx); err != nil {
+				errs = append(errs, fmt.Errorf("issuer %s: %w", i.config.Issuer, err))
+			}
 		}
 	}
-	return "", fmt.Errorf("%T of this size or curve is not supported", key)
+	return errors.Join(errs...)
 }
 
-// Authenticate says whose token it is, or refuses with ErrBadToken.
+// Status says what is wrong with the keys of issuers, without asking them; nil =
+// nothing. Keys that could not be refreshed go on for a day.
+func (v *Verifier) Status() error {
+	var errs []error
+	for _, i := range v.issuers {
+		if i.published != nil {
+			errs = append(errs, i.published.status())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Authenticate says whose token it is, or refuses with ErrBadToken. ErrUnavailable
+// says that its issuer has to be asked first and does not answer.
 func (v *Verifier) Authenticate(ctx context.Context, token string) (command.Principal, error) {
 	if len(token) > maxTokenBytes {
 		return command.Principal{}, ErrBadToken.Because(fmt.Errorf("%d bytes, more than %d", len(token), maxTokenBytes))
 	}
 	sum := sha256.Sum256([]byte(token))
-	now := v.trust.Now()
+	now := v.now()
 	if r, ok := v.seen.Get(sum); ok {
 		if now.Before(r.expiry) {
 			return r.principal, nil
@@ -113,6 +120,9 @@ func (v *Verifier) Authenticate(ctx context.Context, token string) (command.Prin
 		v.seen.Remove(sum)
 	}
 	r, err := v.verify(ctx, token, now)
+	if errors.Is(err, ErrUnavailable) {
+		return command.Principal{}, err
+	}
 	if err != nil {
 		return command.Principal{}, ErrBadToken.Because(err)
 	}
@@ -120,17 +130,26 @@ func (v *Verifier) Authenticate(ctx context.Context, token string) (command.Prin
 	return r.principal, nil
 }
 
+// verify lets the token's iss pick whom to believe, and nothing else: the
+// signature has to be of a key of exactly that issuer.
 func (v *Verifier) verify(ctx context.Context, token string, now time.Time) (remembered, error) {
-	h, err := checkForm(token)
+	h, stated, err := read(token)
 	if err != nil {
 		return remembered{}, err
 	}
-	key, ok := v.keys[h.Kid]
+	i, ok := v.issuers[stated]
 	if !ok {
-		return remembered{}, errors.New("kid names no key that is trusted here")
+		return remembered{}, errors.New("iss is nobody who is believed here")
 	}
-	if h.Alg != key.alg {
-		return remembered{}, fmt.Errorf("alg is not the %s of this key", key.alg)
+	if err := i.config.accepts(h); err != nil {
+		return remembered{}, err
+	}
+	key, ok, err := i.keys.find(ctx, keyName{h.Kid, h.Alg})
+	if err != nil {
+		return remembered{}, err
+	}
+	if !ok {
+		return remembered{}, errors.New("kid and alg name no key of this issuer")
 	}
 	id, err := key.verifier.Verify(ctx, token)
 	if err != nil {
@@ -140,65 +159,13 @@ func (v *Verifier) verify(ctx context.Context, token string, now time.Time) (rem
 	if err := id.Claims(&payload); err != nil {
 		return remembered{}, fmt.Errorf("claims: %w", err)
 	}
-	if _, err := jcs.Transform(payload); err != nil {
-		return remembered{}, fmt.Errorf("claims: %w", err)
-	}
-	r, err := decodeReceived(payload)
+	r, err := i.config.received(payload)
 	if err != nil {
 		return remembered{}, err
 	}
-	p, err := r.principal(v.trust.Issuer, now, id.Expiry, v.trust.MaxLifetime)
+	p, err := i.principal(r, now, id.Expiry)
 	if err != nil {
 		return remembered{}, err
 	}
 	return remembered{p, id.Expiry}, nil
-}
-
-// header is all that a token's header may hold.
-type header struct {
-	Alg string `json:"alg"`
-	Typ string `json:"typ"`
-	Kid string `json:"kid"`
-}
-
-// checkForm reads the header of a token in compact form. It refuses members
-// other than alg, typ and kid: jku, x5u, jwk and crit would let the token say
-// how it wants to be believed.
-func checkForm(token string) (header, error) {
-	parts := strings.Split(token, ".")
-	if len(parts) != 3 {
-		return header{}, errors.New("not three parts")
-	}
-	raw, err := base64.RawURLEncoding.Strict().DecodeString(parts[0])
-	if err != nil {
-		return header{}, errors.New("the header is not base64url")
-	}
-	if _, err := jcs.Transform(raw); err != nil {
-		return header{}, fmt.Errorf("header: %w", err)
-	}
-	var h map[string]json.RawMessage
-	if err := json.Unmarshal(raw, &h); err != nil {
-		return header{}, errors.New("the header is not an object")
-	}
-	var out header
-	for name, value := range h {
-		var member *string
-		switch name {
-		case "alg":
-			member = &out.Alg
-		case "typ":
-			member = &out.Typ
-		case "kid":
-			member = &out.Kid
-		default:
-			return header{}, fmt.Errorf("header member %q is not allowed", name)
-		}
-		if err := json.Unmarshal(value, member); err != nil {
-			return header{}, fmt.Errorf("header member %q is not text", name)
-		}
-	}
-	if out.Typ != tokenType {
-		return header{}, fmt.Errorf("typ is not %s", tokenType)
-	}
-	return out, nil
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"strata.dev/strata/adapters/internal/readdb/readdbtest"
+	"strata.dev/strata/app/query"
 	"strata.dev/strata/domain/fact"
 	"strata.dev/strata/domain/strategy"
 	"strata.dev/strata/tests/testenv"
@@ -45,7 +46,7 @@ func TestApprovalsRegister(t *testing.T) {
 			if want := []string{"ann h1 true", "bob h1 true", "cat h2 false"}; err != nil || !slices.Equal(got, want) {
 				t.Errorf("register %v, %v; want %v", got, err, want)
 			}
-			answer, err := f.reader.Strategy(t.Context(), as(w), s.ID)
+			answer, err := f.reader.Strategy(t.Context(), as(w), query.StrategyAsk{ID: s.ID})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -34,10 +34,7 @@ func (r *Reader) IndicatorBasis(ctx context.Context, organizationID, strategyID 
 		if digest, err = basisDigest(ctx, tx, strategyID); err != nil {
 			return err
 		}
-		rows, err := tx.Query(ctx, `
-			SELECT DISTINCT a.author_id FROM indicator_authors a
-			JOIN strategies s ON s.organization_id = a.organization_id AND s.strategy_id = a.strategy_id
-			WHERE a.strategy_id = $1 AND a.last > s.activated ORDER BY a.author_id`, strategyID.String())
+		rows, err := tx.Query(ctx, selectAuthors, strategyID.String())
 		if err != nil {
 			return fmt.Errorf("indicator authors: %w", err)
 		}
@@ -51,6 +48,19 @@ func (r *Reader) IndicatorBasis(ctx context.Context, organizationID, strategyID 
 	}
 	return digest, authors, asOfPosition, nil
 }
+
+// selectAuthors are the persons who wrote since the last activation to an
+// indicator while it belonged to the strategy, all who ever wrote to one that
+// came to it since, and who took one away since.
+const selectAuthors = `
+	WITH since AS (SELECT activated FROM strategies WHERE strategy_id = $1)
+	SELECT a.author_id FROM indicator_authors a WHERE a.strategy_id = $1 AND a.last > (SELECT activated FROM since)
+	UNION
+	SELECT a.author_id FROM indicators i JOIN indicator_authors a ON a.organization_id = i.organization_id AND a.indicator_id = i.indicator_id
+	WHERE i.strategy_id = $1 AND (i.linked > (SELECT activated FROM since) OR a.last > (SELECT activated FROM since))
+	UNION
+	SELECT m.author_id FROM indicator_moves m WHERE m.from_strategy = $1 AND m.author_id <> '' AND m.position > (SELECT activated FROM since)
+	ORDER BY author_id`
 
 func refuseParked(ctx context.Context, tx pgx.Tx) error {
 	var parked bool

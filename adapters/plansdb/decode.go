@@ -15,6 +15,7 @@ import (
 	"strata.dev/strata/domain/fact"
 	"strata.dev/strata/domain/indicator"
 	"strata.dev/strata/domain/organization"
+	"strata.dev/strata/domain/source"
 	"strata.dev/strata/domain/strategy"
 )
 
@@ -25,8 +26,18 @@ type change struct {
 	version  int64
 	at       time.Time
 	by       fact.Actor
+	eventID  uuid.UUID
 	origin   string // ui, api, amqp, import …
-	body     any    // one of the domain's events
+	reason   string
+	signing
+	body any // one of the domain's events
+}
+
+// signing is what the metadata says about how a decision was made.
+type signing struct {
+	policyVersion int32
+	authMethod    string
+	authAt        *time.Time
 }
 
 // Decode implements readdb.Model.
@@ -42,12 +53,16 @@ func (model) Decode(e eventlog.Event) (*change, error) {
 	// Only the part of the metadata that is used: decoding all of it costs as much as the body.
 	var meta struct {
 		Actor struct {
-			Kind fact.Kind `json:"kind"`
-			ID   string    `json:"id"`
+			Kind       fact.Kind  `json:"kind"`
+			ID         string     `json:"id"`
+			AuthMethod string     `json:"authMethod"`
+			AuthAt     *time.Time `json:"authAt"`
 		} `json:"actor"`
 		Origin struct {
 			Kind string `json:"kind"`
 		} `json:"source"`
+		Reason        string `json:"reason"`
+		PolicyVersion int32  `json:"policyVersion"`
 	}
 	if err := json.Unmarshal(e.Metadata, &meta); err != nil {
 		return nil, fmt.Errorf("metadata: %w", err)
@@ -55,8 +70,9 @@ func (model) Decode(e eventlog.Event) (*change, error) {
 	at := e.RecordedAt.UTC()
 	return &change{
 		ref: ref{e.OrganizationID, id}, position: e.Position, version: e.Version, at: at,
-		by:     fact.Actor{Kind: meta.Actor.Kind, ID: meta.Actor.ID, At: at},
-		origin: meta.Origin.Kind, body: body,
+		by:      fact.Actor{Kind: meta.Actor.Kind, ID: meta.Actor.ID, At: at},
+		eventID: e.ID, origin: meta.Origin.Kind, reason: meta.Reason, body: body,
+		signing: signing{meta.PolicyVersion, meta.Actor.AuthMethod, meta.Actor.AuthAt},
 	}, nil
 }
 
@@ -70,6 +86,8 @@ func aggregateID(streamID string, body any) (string, error) {
 		kind = "strategy-"
 	case indicator.Event:
 		kind = "indicator-"
+	case source.Event:
+		kind = "source-"
 	default:
 		return "", fmt.Errorf("event %T belongs to no known aggregate", body)
 	}

@@ -10,5 +10,9 @@
 // revision and that of the revision in force. Activation copies the one over the
 // other, a withdrawn revision the other way, so the model never needs the log.
 //
+// Answers about the past are folded in memory, by the same writer, from the
+// events that query.Past gives: they are what was answered then. An event that
+// cannot be applied there is query.ErrIncomplete.
+//
 // Sealed members of stakeholders (who a person is) do not enter this database.
 package plansdb

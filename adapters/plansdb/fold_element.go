@@ -55,8 +55,8 @@ func (w *writer) addElement(c *change, id string, kind strategy.ElementKind, imp
 // nothing but the element is enough for it.
 func (w *writer) amend(c *change, row *strategyRow, e strategy.PlanElementAmended) error {
 	if e.ElementKind == strategy.FrameElement {
-		s := strategy.State{Working: strategy.Revision{Plan: strategy.Plan{Frame: row.frame}}}.Apply(c.by, e)
-		row.frame = s.Working.Plan.Frame
+		s := strategy.State{Replaces: row.replaces, Working: strategy.Revision{Plan: strategy.Plan{Frame: row.frame}}}.Apply(c.by, e)
+		row.frame, row.replaces = s.Working.Plan.Frame, s.Replaces
 		row.frame.Organizations = unsealedOrganizations(row.frame.Organizations)
 		return nil
 	}

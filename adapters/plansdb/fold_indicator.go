@@ -2,7 +2,9 @@ package plansdb
 
 import (
 	"fmt"
+	"slices"
 
+	"strata.dev/strata/app/query"
 	"strata.dev/strata/domain/fact"
 	"strata.dev/strata/domain/indicator"
 )
@@ -16,7 +18,7 @@ func (w *writer) foldIndicator(c *change, e indicator.Event) error {
 		row = &indicatorRow{
 			org: c.org, id: c.id, defined: c.position, strategyID: defined.StrategyID, objectiveID: defined.ObjectiveID,
 			importID: defined.ImportID, definition: defined.Definition, headline: dimsKey(defined.Headline),
-			health: string(indicator.Unknown),
+			health: string(indicator.Unknown), linked: c.position,
 		}
 	}
 	if row == nil {
@@ -39,9 +41,7 @@ func (w *writer) foldSeries(c *change, row *indicatorRow, e indicator.Event) err
 	case indicator.Defined:
 		w.authored(c, row)
 	case indicator.Redefined:
-		// The domain's own fold knows the fields.
-		s := indicator.State{Definition: row.definition, Epoch: int(row.epoch)}.Apply(c.by, e)
-		row.definition, row.epoch, row.headline = s.Definition, int32(s.Epoch), dimsKey(s.Definition.Headline)
+		w.redefine(c, row, e)
 		w.authored(c, row)
 	case indicator.TargetSet:
 		w.setTarget(c, row, e)
@@ -74,6 +74,36 @@ func (w *writer) authored(c *change, row *indicatorRow) {
 	})
 }
 
+// redefine leaves it to the domain's own fold what the fields mean.
+func (w *writer) redefine(c *change, row *indicatorRow, e indicator.Redefined) {
+	s := indicator.State{
+		StrategyID: row.strategyID, ObjectiveID: row.objectiveID, Definition: row.definition, Epoch: int(row.epoch),
+	}.Apply(c.by, e)
+	if int32(s.Epoch) > row.epoch {
+		b := query.Break{Epoch: s.Epoch, Reason: e.Reason, By: c.by.ID, At: c.at, Position: c.position}
+		for _, change := range e.Changes {
+			b.Fields = append(b.Fields, change.Field)
+		}
+		row.breaks = append(slices.Clip(row.breaks), b)
+	}
+	if s.StrategyID != row.strategyID {
+		m := &moveRow{org: c.org, position: c.position, version: c.version, indicatorID: c.id, from: row.strategyID}
+		if c.by.Kind == fact.Person {
+			m.by = c.by.ID
+		}
+		w.moves.Put(approvalKey{c.org, c.position}, m)
+		row.linked = c.position
+	}
+	row.strategyID, row.objectiveID = s.StrategyID, s.ObjectiveID
+	row.definition, row.epoch, row.headline = s.Definition, int32(s.Epoch), dimsKey(s.Definition.Headline)
+}
+
+// withFormer keeps the value that is replaced, and no more than are shown.
+func withFormer(former []query.Former, f query.Former) []query.Former {
+	all := append(slices.Clip(former), f)
+	return all[max(0, len(all)-query.MaxFormer):]
+}
+
 func targetKeyOf(of ref, e indicator.TargetSet) targetKey {
 	return targetKey{of, dimsKey(e.Dims), e.Period.End, e.Period.Start}
 }
@@ -86,6 +116,9 @@ func (w *writer) setTarget(c *change, row *indicatorRow, e indicator.TargetSet) 
 	}
 	if before := w.targets.Get(k); before != nil {
 		t.first, t.changes = before.first, before.changes+1
+		t.former = withFormer(before.former, query.Former{
+			Reading: before.reading, Note: before.note, Source: before.origin, RecordedAt: before.setAt.UTC(), RecordedBy: before.setBy, Reason: e.Reason,
+		})
 	} else {
 		row.targets++
 	}
@@ -111,6 +144,9 @@ func (w *writer) correct(c *change, row *indicatorRow, e indicator.MeasurementCo
 	if err != nil {
 		return err
 	}
+	m.former = withFormer(m.former, query.Former{
+		Reading: m.reading, Note: m.note, Source: m.origin, RecordedAt: m.recordedAt.UTC(), RecordedBy: m.recordedBy, Reason: e.Reason,
+	})
 	m.version, m.reading, m.note, m.observedAt, m.epoch = c.version, e.New, e.Note, e.ObservedAt, row.epoch
 	m.origin, m.recordedAt, m.recordedBy = c.origin, c.at, c.by.ID
 	m.corrections++
@@ -124,7 +160,8 @@ func (w *writer) void(c *change, row *indicatorRow, e indicator.MeasurementVoide
 	if err != nil {
 		return err
 	}
-	m.version, m.void = c.version, true
+	at := c.at
+	m.version, m.void, m.voidedAt, m.voidedBy, m.voidReason = c.version, true, &at, c.by.ID, e.Reason
 	row.measurements--
 	row.voided++
 	w.measurements.Put(part{c.ref, m.id}, m)

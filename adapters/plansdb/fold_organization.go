@@ -3,6 +3,7 @@ package plansdb
 import (
 	"fmt"
 
+	"strata.dev/strata/app/query"
 	"strata.dev/strata/domain/organization"
 )
 
@@ -38,6 +39,24 @@ func (w *writer) foldOrganization(c *change, e organization.Event) error {
 		})
 	case organization.RoleRevoked:
 		w.revoke(c, e)
+	case organization.GovernancePolicySet:
+		at := c.at
+		row.policy = &query.Policy{
+			Version: e.Version, SetAt: &at, SetBy: c.by.ID, RequestedBy: e.RequestedBy, AuthorizedBy: e.AuthorizedBy, Rules: e.Policy,
+		}
+	case organization.LegalHoldPlaced:
+		w.holds.Put(ref{c.org, e.HoldID}, &holdRow{
+			org: c.org, id: e.HoldID, version: c.version, placed: c.position, matter: e.Matter, basis: e.Basis, scope: e.Scope,
+			placedAt: c.at, placedBy: c.by.ID,
+		})
+	case organization.LegalHoldReleased:
+		h := w.holds.Get(ref{c.org, e.HoldID})
+		if h == nil || h.releasedAt != nil {
+			return fmt.Errorf("there is no legal hold %s", e.HoldID)
+		}
+		at := c.at
+		h.version, h.releasedAt, h.requestedBy, h.authorizedBy, h.releaseReason = c.version, &at, e.RequestedBy, e.AuthorizedBy, e.Reason
+		w.holds.Put(ref{c.org, e.HoldID}, h)
 	default:
 		return fmt.Errorf("event %T has no fold", e)
 	}

@@ -54,6 +54,9 @@ func (w *writer) foldRevision(c *change, row *strategyRow, e strategy.Event) err
 		row.working.touchedBy(c.by)
 		return nil
 	}
+	if w.onLifecycle(c, row, e) {
+		return nil
+	}
 	if row.working == nil {
 		return fmt.Errorf("there is no working revision")
 	}
@@ -87,12 +90,14 @@ func (w *writer) foldRevision(c *change, row *strategyRow, e strategy.Event) err
 }
 
 func (w *writer) approve(c *change, row *strategyRow, e strategy.ApprovalGiven) {
+	r := row.working
 	w.approvals.Put(approvalKey{c.org, c.position}, &approvalRow{
 		org: c.org, position: c.position, version: c.version, strategyID: c.id, revision: int32(e.Revision),
 		approverID: e.ApproverID, meaning: string(e.Meaning), contentHash: e.ContentHash, comment: e.Comment,
 		quorumReached: e.QuorumReached, approvedAt: c.at,
+		eventID: c.eventID, authors: slices.Clone(r.Authors), submittedBy: r.SubmittedBy, submittedAt: r.SubmittedAt,
+		policyVersion: c.policyVersion, authMethod: c.authMethod, authAt: c.authAt,
 	})
-	r := row.working
 	r.ApprovalPositions = append(r.ApprovalPositions, c.position)
 	r.Approvals = append(r.Approvals, query.Approval{
 		ApproverID: e.ApproverID, Meaning: string(e.Meaning), ContentHash: e.ContentHash, Comment: e.Comment,
@@ -107,10 +112,34 @@ func (w *writer) voidApprovals(c *change, row *strategyRow) {
 	for _, position := range row.working.ApprovalPositions {
 		k := approvalKey{c.org, position}
 		if a := w.approvals.Get(k); a != nil {
-			a.void, a.version = true, c.version
+			at := c.at
+			a.void, a.version, a.voidedAt, a.voidedBy = true, c.version, &at, c.by.ID
 			w.approvals.Put(k, a)
 		}
 	}
+}
+
+// onLifecycle folds what is about the strategy as a whole, whatever its revisions.
+func (w *writer) onLifecycle(c *change, row *strategyRow, e strategy.Event) bool {
+	switch e := e.(type) {
+	case strategy.PutOnHold:
+		row.state = string(strategy.OnHold)
+		row.blockers = append(slices.Clip(row.blockers), query.Blocker{
+			Kind: string(e.Blocker.Kind), Ref: e.Blocker.Ref, Reason: e.Reason, By: c.by.ID, HeldAt: c.at,
+		})
+	case strategy.Resumed:
+		row.state, row.blockers = string(strategy.Active), nil
+	case strategy.Closed:
+		row.state, row.blockers = string(strategy.Ended), nil
+		row.outcome, row.successorID = string(e.Outcome), e.SuccessorID
+		if row.working != nil {
+			w.withdraw(c, row)
+		}
+	case strategy.PeriodAttested: // is asked for as an event: it changes nothing of the plan
+	default:
+		return false
+	}
+	return true
 }
 
 // activate makes the working content the one in force.

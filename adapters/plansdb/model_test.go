@@ -66,7 +66,7 @@ type failer interface {
 func (f *fixture) compare(t failer, w *readdbtest.World) {
 	ctx := t.Context()
 	for _, s := range w.Strategies {
-		got, err := f.reader.Strategy(ctx, as(w), s.ID)
+		got, err := f.reader.Strategy(ctx, as(w), query.StrategyAsk{ID: s.ID})
 		if err != nil {
 			t.Fatalf("strategy: %v", err)
 		}

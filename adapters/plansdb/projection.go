@@ -9,6 +9,9 @@ import (
 // Name of the projection and of its consumer group.
 const Name = "plans"
 
+// layout is the number of the tables and the fold; see readdb.Model.
+const layout = 2
+
 // Options of a projection.
 type Options = readdb.Options
 
@@ -31,12 +34,14 @@ type model struct{}
 
 func (model) Name() string { return Name }
 
+func (model) Layout() int { return layout }
+
 func (model) Writer(empty bool) readdb.Writer[*change] { return newWriter(empty) }
 
 func (model) Content() []readdb.Content {
 	return []readdb.Content{
-		organizationsTable.Content(), membersTable.Content(), grantsTable.Content(),
+		organizationsTable.Content(), membersTable.Content(), grantsTable.Content(), holdsTable.Content(),
 		strategiesTable.Content(), elementsTable.Content(), approvalsTable.Content(),
-		indicatorsTable.Content(), authorsTable.Content(), targetsTable.Content(), measurementsTable.Content(),
+		indicatorsTable.Content(), authorsTable.Content(), movesTable.Content(), targetsTable.Content(), measurementsTable.Content(), importsTable.Content(),
 	}
 }

@@ -2,8 +2,6 @@ package plansdb
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"slices"
 	"strconv"
 
@@ -96,14 +94,16 @@ func (s *standing) health() indicator.Health {
 	return state.Health()
 }
 
-func (s *standing) status() query.IndicatorStatus {
+func (s *standing) status(today calendar.Date) query.IndicatorStatus {
 	d, h := s.row.definition, s.health()
 	q := query.IndicatorStatus{
 		ID: s.row.id, Identifier: d.Identifier, Name: d.Name, Unit: d.Unit, Direction: string(d.Direction),
 		Health: s.row.health, Trend: string(h.Trend), Progress: string(h.Progress), Version: s.row.version,
 	}
+	var latest calendar.Period
 	if len(s.latest) > 0 {
 		m := s.latest[0]
+		latest = calendar.Period{Start: m.start, End: m.end}
 		at := m.recordedAt.UTC()
 		q.Actual = &query.Point{Period: calendar.Period{Start: m.start, End: m.end}, Dims: m.dims, Reading: m.reading}
 		q.MeasuredAt, q.Source = &at, m.origin
@@ -111,12 +111,17 @@ func (s *standing) status() query.IndicatorStatus {
 	if t := s.target; t != nil {
 		q.Target = &query.Point{Period: calendar.Period{Start: t.start, End: t.end}, Dims: t.dims, Reading: t.reading}
 	}
+	q.Freshness = query.FreshnessOf(latest, d.Frequency, today)
 	return q
 }
 
 // Indicator implements query.Plans.
 func (r *Reader) Indicator(ctx context.Context, ask query.Read, id uuid.UUID) (query.Indicator, error) {
+	if !ask.AsOf.IsNow() {
+		return r.pastIndicator(ctx, ask, id)
+	}
 	var answer query.Indicator
+	today := r.today()
 	err := r.db.InTenantTx(ctx, ask, func(ctx context.Context, tx pgx.Tx, position int64) error {
 		found, err := readStandings(ctx, tx, `i.indicator_id = $1`, id.String())
 		if err != nil {
@@ -125,107 +130,17 @@ func (r *Reader) Indicator(ctx context.Context, ask query.Read, id uuid.UUID) (q
 		if len(found) == 0 {
 			return query.ErrNotFound
 		}
-		row := found[0].row
-		answer = query.Indicator{
-			IndicatorStatus: found[0].status(), StrategyID: row.strategyID, ObjectiveID: row.objectiveID, ImportID: row.importID,
-			Definition: row.definition, Targets: int(row.targets), Measurements: int(row.measurements),
-			Corrections: int(row.corrections), Voided: int(row.voided), Retired: row.retired, ReplacedBy: row.replacedBy, Position: position,
-		}
+		answer = found[0].answer(position, today)
 		return nil
 	})
 	return answer, err
 }
 
-// seriesKey is the order of a series.
-type seriesKey struct{ Start, End, Dims, Kind, ID string }
-
-// Series implements query.Plans.
-func (r *Reader) Series(ctx context.Context, ask query.Read, f query.SeriesFilter) (query.Series, error) {
-	var answer query.Series
-	limit, err := f.Size()
-	if err != nil {
-		return answer, err
+func (s *standing) answer(position int64, today calendar.Date) query.Indicator {
+	row := s.row
+	return query.Indicator{
+		IndicatorStatus: s.status(today), StrategyID: row.strategyID, ObjectiveID: row.objectiveID, ImportID: row.importID,
+		Definition: row.definition, Targets: int(row.targets), Measurements: int(row.measurements),
+		Corrections: int(row.corrections), Voided: int(row.voided), Retired: row.retired, ReplacedBy: row.replacedBy, Position: position,
 	}
-	for member, date := range map[string]string{"from": f.From, "to": f.To} {
-		if date != "" && !calendar.Date(date).Valid() {
-			return answer, query.ErrInvalid.Detailf("%s is not a day.", member).At("#/"+member, "format", "must be YYYY-MM-DD")
-		}
-	}
-	var cut int64
-	var after seriesKey
-	if f.Cursor != "" {
-		var key string
-		if cut, key, err = query.DecodeCursor(f, f.Cursor); err != nil {
-			return answer, err
-		}
-		if err := json.Unmarshal([]byte(key), &after); err != nil {
-			return answer, query.ErrInvalidCursor.Because(err)
-		}
-	}
-	err = r.db.InTenantTx(ctx, ask, func(ctx context.Context, tx pgx.Tx, position int64) error {
-		row, err := one(ctx, tx, indicatorsTable, `WHERE indicator_id = $1`, f.IndicatorID.String())
-		if err != nil {
-			return err
-		}
-		if cut == 0 {
-			cut = position
-		}
-		answer = query.Series{
-			IndicatorID: row.id, Name: row.definition.Name, Unit: row.definition.Unit,
-			Items: []query.SeriesPoint{}, Version: row.version, Position: position,
-		}
-		return readSeries(ctx, tx, f, cut, after, limit, &answer)
-	})
-	return answer, err
-}
-
-// selectSeries is a page of targets and living measurements, one list.
-const selectSeries = `
-	SELECT kind, period_start, period_end, dims_key, id, dims, reading, note, observed_at, external_ref, origin, corrections, epoch, at, by
-	FROM (
-		SELECT 'target' COLLATE "C" AS kind, period_start, period_end, dims_key, '' COLLATE "C" AS id, dims, reading, note,
-		       NULL::timestamptz AS observed_at, '' AS external_ref, origin, changes AS corrections, epoch, set_at AS at, set_by AS by
-		FROM targets WHERE indicator_id = $1 AND first <= $2
-		UNION ALL
-		SELECT 'measurement', period_start, period_end, dims_key, measurement_id, dims, reading, note,
-		       observed_at, external_ref, origin, corrections, epoch, recorded_at, recorded_by
-		FROM measurements WHERE indicator_id = $1 AND first <= $2 AND NOT void) s
-	WHERE ($3 = '' OR period_end >= $3) AND ($4 = '' OR period_start <= $4)
-	  AND (period_start, period_end, dims_key, kind, id) > ($5, $6, $7, $8, $9)
-	ORDER BY period_start, period_end, dims_key, kind, id LIMIT $10`
-
-func readSeries(ctx context.Context, tx pgx.Tx, f query.SeriesFilter, cut int64, after seriesKey, limit int, into *query.Series) error {
-	rows, err := tx.Query(ctx, selectSeries, f.IndicatorID.String(), cut, f.From, f.To,
-		after.Start, after.End, after.Dims, after.Kind, after.ID, limit+1)
-	if err != nil {
-		return fmt.Errorf("series: %w", err)
-	}
-	var last seriesKey
-	more := false
-	_, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (struct{}, error) {
-		var p query.SeriesPoint
-		var k seriesKey
-		err := row.Scan(&k.Kind, &k.Start, &k.End, &k.Dims, &k.ID, &p.Dims, &p.Reading, &p.Note, &p.ObservedAt, &p.ExternalRef,
-			&p.Source, &p.Corrections, &p.Epoch, &p.RecordedAt, &p.RecordedBy)
-		if more = len(into.Items) == limit; more || err != nil {
-			return struct{}{}, err
-		}
-		p.Kind, p.MeasurementID = k.Kind, k.ID
-		p.Period = calendar.Period{Start: calendar.Date(k.Start), End: calendar.Date(k.End)}
-		p.RecordedAt, last = p.RecordedAt.UTC(), k
-		into.Items = append(into.Items, p)
-		return struct{}{}, nil
-	})
-	if err != nil {
-		return fmt.Errorf("series: %w", err)
-	}
-	if !more {
-		return nil
-	}
-	key, err := json.Marshal(last)
-	if err != nil {
-		return fmt.Errorf("series: %w", err)
-	}
-	into.NextCursor, err = query.EncodeCursor(f, cut, string(key))
-	return err
 }

@@ -6,11 +6,15 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"strata.dev/strata/app/query"
+	"strata.dev/strata/domain/organization"
 )
 
 // Organization implements query.Plans.
 func (r *Reader) Organization(ctx context.Context, ask query.Read) (query.Organization, error) {
 	var answer query.Organization
+	if err := query.RefuseAsOf(ask); err != nil {
+		return answer, err
+	}
 	err := r.db.InTenantTx(ctx, ask, func(ctx context.Context, tx pgx.Tx, position int64) error {
 		row, err := one(ctx, tx, organizationsTable, `WHERE true`)
 		if err != nil {
@@ -19,6 +23,10 @@ func (r *Reader) Organization(ctx context.Context, ask query.Read) (query.Organi
 		answer = query.Organization{
 			ID: row.org.String(), Name: row.name, Acronym: row.acronym, Identifier: row.identifier, TimeZone: row.timeZone,
 			FiscalYearStart: int(row.fiscalYearStart), RegisteredAt: row.registeredAt.UTC(), Version: row.version, Position: position,
+			Policy: query.Policy{Version: organization.DefaultPolicy().Version, Rules: organization.DefaultPolicy()},
+		}
+		if row.policy != nil {
+			answer.Policy = *row.policy
 		}
 		return nil
 	})
@@ -31,6 +39,9 @@ const membersFilter = "members"
 // Members implements query.Plans.
 func (r *Reader) Members(ctx context.Context, ask query.Read, p query.Paging) (query.Page[query.Member], error) {
 	var page query.Page[query.Member]
+	if err := query.RefuseAsOf(ask); err != nil {
+		return page, err
+	}
 	s, err := spanOf(membersFilter, p)
 	if err != nil {
 		return page, err
@@ -54,8 +65,11 @@ func (r *Reader) Members(ctx context.Context, ask query.Read, p query.Paging) (q
 			})
 		}
 		if len(rows) > s.limit {
-			page.NextCursor, err = s.next(membersFilter, position, shown[s.limit-1].enrolled)
+			if page.NextCursor, err = s.next(membersFilter, position, shown[s.limit-1].enrolled); err != nil {
+				return err
+			}
 		}
+		page.Total, err = total(ctx, tx, p, `SELECT count(*) FROM members WHERE enrolled <= $1`, s.cutAt(position))
 		return err
 	})
 	return page, err

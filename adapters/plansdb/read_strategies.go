@@ -4,7 +4,6 @@ import (
 	"context"
 	"math"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"strata.dev/strata/app/query"
@@ -14,12 +13,15 @@ import (
 // Strategies implements query.Plans.
 func (r *Reader) Strategies(ctx context.Context, ask query.Read, f query.StrategyFilter) (query.Page[query.StrategySummary], error) {
 	var page query.Page[query.StrategySummary]
+	if err := query.RefuseAsOf(ask); err != nil {
+		return page, err
+	}
 	s, err := spanOf(f, f.Paging)
 	if err != nil {
 		return page, err
 	}
 	switch f.State {
-	case "", string(strategy.Preparing), string(strategy.Active), "on_hold", "closed":
+	case "", string(strategy.Preparing), string(strategy.Active), string(strategy.OnHold), string(strategy.Ended):
 	default:
 		return page, query.ErrInvalid.Detailf("There is no such state.").At("#/state", "enum", "must be preparing, active, on_hold or closed")
 	}
@@ -39,8 +41,11 @@ func (r *Reader) Strategies(ctx context.Context, ask query.Read, f query.Strateg
 			page.Items = append(page.Items, row.summary())
 		}
 		if len(rows) > s.limit {
-			page.NextCursor, err = s.next(f, position, rows[s.limit-1].drafted)
+			if page.NextCursor, err = s.next(f, position, rows[s.limit-1].drafted); err != nil {
+				return err
+			}
 		}
+		page.Total, err = total(ctx, tx, f.Paging, `SELECT count(*) FROM strategies WHERE drafted <= $1 AND ($2 = '' OR state = $2)`, s.cutAt(position), f.State)
 		return err
 	})
 	return page, err
@@ -51,6 +56,7 @@ func (row *strategyRow) summary() query.StrategySummary {
 		ID: row.id, Name: row.frame.Name, DocumentType: row.documentType, State: row.state,
 		Start: string(row.frame.Period.Start), End: string(row.frame.Period.End),
 		Goals: int(row.goals), Objectives: int(row.objectives),
+		Blockers: row.blockers, Outcome: row.outcome, SuccessorID: row.successorID,
 		DraftedAt: row.draftedAt.UTC(), ChangedAt: row.changedAt.UTC(), Version: row.version,
 	}
 	if row.working != nil {
@@ -63,51 +69,23 @@ func (row *strategyRow) summary() query.StrategySummary {
 }
 
 // Strategy implements query.Plans.
-func (r *Reader) Strategy(ctx context.Context, ask query.Read, id uuid.UUID) (query.Strategy, error) {
+func (r *Reader) Strategy(ctx context.Context, ask query.Read, a query.StrategyAsk) (query.Strategy, error) {
+	if !ask.AsOf.IsNow() {
+		p, m, err := r.pastPlan(ctx, ask, a.ID, a.Content)
+		if err != nil {
+			return query.Strategy{}, err
+		}
+		return p.answer(m.position, m.today), nil
+	}
 	var answer query.Strategy
+	today := r.today()
 	err := r.db.InTenantTx(ctx, ask, func(ctx context.Context, tx pgx.Tx, position int64) error {
-		p, err := readPlan(ctx, tx, id)
+		p, err := readPlan(ctx, tx, a.ID, a.Content)
 		if err != nil {
 			return err
 		}
-		row := p.row
-		answer = query.Strategy{
-			StrategySummary: row.summary(), LineageKey: row.lineageKey, Replaces: row.replaces, ImportID: row.importID,
-			Frame: row.frame, Position: position,
-		}
-		answer.Tree, answer.Unattached = p.tree()
+		answer = p.answer(position, today)
 		return nil
 	})
 	return answer, err
-}
-
-// Scorecard implements query.Plans.
-func (r *Reader) Scorecard(ctx context.Context, ask query.Read, id uuid.UUID) (query.Scorecard, error) {
-	var card query.Scorecard
-	err := r.db.InTenantTx(ctx, ask, func(ctx context.Context, tx pgx.Tx, position int64) error {
-		p, err := readPlan(ctx, tx, id)
-		if err != nil {
-			return err
-		}
-		card = query.Scorecard{
-			StrategyID: p.row.id, Name: p.row.frame.Name, State: p.row.state, Version: p.row.version, Position: position,
-			Goals: []query.ScorecardGoal{}, Items: []query.ScorecardLine{},
-		}
-		goals, unattached := p.tree()
-		for _, g := range goals {
-			roll := query.ScorecardGoal{GoalID: g.ID, Name: g.Name, Health: g.Health}
-			for _, o := range g.Objectives {
-				for _, i := range o.Indicators {
-					count(&roll, i.Health)
-					card.Items = append(card.Items, query.ScorecardLine{GoalID: g.ID, ObjectiveID: o.ID, ObjectiveName: o.Name, IndicatorStatus: i})
-				}
-			}
-			card.Goals = append(card.Goals, roll)
-		}
-		for _, i := range unattached {
-			card.Items = append(card.Items, query.ScorecardLine{ObjectiveID: p.objectiveOf[i.ID], IndicatorStatus: i})
-		}
-		return nil
-	})
-	return card, err
 }

@@ -5,15 +5,21 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"strata.dev/strata/adapters/internal/readdb"
 	"strata.dev/strata/app/query"
+	"strata.dev/strata/domain/calendar"
 )
 
 // Reader answers query.Plans, and gives commands their command.IndicatorBasis.
-type Reader struct{ db *readdb.Reader }
+type Reader struct {
+	db   *readdb.Reader
+	past query.Past
+	now  func() time.Time
+}
 
 var _ query.Plans = (*Reader)(nil)
 
@@ -24,12 +30,19 @@ func OpenReader(ctx context.Context, url string, follows *Projection) (*Reader, 
 	if follows != nil {
 		signal = follows.Signal()
 	}
-	db, err := readdb.OpenReader(ctx, url, Name, signal)
+	db, err := readdb.OpenReader(ctx, url, Name, layout, signal)
 	if err != nil {
 		return nil, err
 	}
-	return &Reader{db}, nil
+	return &Reader{db: db, now: time.Now}, nil
 }
+
+// LookBackIn says where answers about the past come from; without it they are
+// refused. Call it before the first question.
+func (r *Reader) LookBackIn(past query.Past) { r.past = past }
+
+// today is the day that decides what is stale, in UTC.
+func (r *Reader) today() calendar.Date { return calendar.Of(r.now()) }
 
 // Close ends the connections.
 func (r *Reader) Close() { r.db.Close() }
@@ -68,6 +81,18 @@ func one[R any](ctx context.Context, tx pgx.Tx, t readdb.Table[R], behind string
 		return nil, errors.New(t.Name() + ": more than one row where one was expected")
 	}
 	return found[0], nil
+}
+
+// total counts a list for those who want it counted.
+func total(ctx context.Context, tx pgx.Tx, p query.Paging, sql string, args ...any) (*int64, error) {
+	if !p.Count {
+		return nil, nil
+	}
+	var n int64
+	if err := tx.QueryRow(ctx, sql, args...).Scan(&n); err != nil {
+		return nil, fmt.Errorf("count: %w", err)
+	}
+	return &n, nil
 }
 
 // span is where a page of a list by position begins and ends.

@@ -28,8 +28,8 @@ func TestOtherOrganizationsAreNotFound(t *testing.T) {
 	f.catchUp(t, 1000)
 	ctx := t.Context()
 	s, i := theirs.Strategies[0].ID, theirs.Indicators[0].ID
-	_, err1 := f.reader.Strategy(ctx, as(mine), s)
-	_, err2 := f.reader.Scorecard(ctx, as(mine), s)
+	_, err1 := f.reader.Strategy(ctx, as(mine), query.StrategyAsk{ID: s})
+	_, err2 := f.reader.Scorecard(ctx, as(mine), query.ScorecardFilter{StrategyID: s})
 	_, err3 := f.reader.Indicator(ctx, as(mine), i)
 	_, err4 := f.reader.Series(ctx, as(mine), query.SeriesFilter{IndicatorID: i})
 	_, err5 := f.reader.Organization(ctx, asID(uuid.New()))
@@ -134,7 +134,7 @@ func TestScorecardAddsUp(t *testing.T) {
 		w.Measured(s, 5)
 	}
 	f.catchUp(t, 100)
-	card, err := f.reader.Scorecard(t.Context(), as(w), s.ID)
+	card, err := f.reader.Scorecard(t.Context(), as(w), query.ScorecardFilter{StrategyID: s.ID})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +153,7 @@ func TestScorecardAddsUp(t *testing.T) {
 		worst = worse(worst, string(i.State.Status))
 	}
 	want := []query.ScorecardGoal{
-		{GoalID: goal, Name: card.Goals[0].Name, Health: worst, Indicators: 6, Known: 6, OnTrack: onTrack},
+		{GoalID: goal, Name: card.Goals[0].Name, Health: worst, Indicators: 6, Known: 6, OnTrack: onTrack, Stale: 6},
 		{GoalID: empty, Name: card.Goals[1].Name, Health: "unknown"},
 	}
 	if diff := cmp.Diff(want, card.Goals); diff != "" || len(card.Items) != 6 || card.Version != 4 {
@@ -168,11 +168,11 @@ func TestUnattachedIndicators(t *testing.T) {
 	s := w.Draft()
 	i := w.Define(s) // under an objective that is not there
 	f.catchUp(t, 100)
-	got, err := f.reader.Strategy(t.Context(), as(w), s.ID)
+	got, err := f.reader.Strategy(t.Context(), as(w), query.StrategyAsk{ID: s.ID})
 	if err != nil || len(got.Unattached) != 1 || got.Unattached[0].ID != i.ID.String() {
 		t.Errorf("unattached %+v, %v: want %s", got.Unattached, err, i.ID)
 	}
-	card, err := f.reader.Scorecard(t.Context(), as(w), s.ID)
+	card, err := f.reader.Scorecard(t.Context(), as(w), query.ScorecardFilter{StrategyID: s.ID})
 	if err != nil || len(card.Items) != 1 || card.Items[0].GoalID != "" || card.Items[0].ObjectiveID != i.State.ObjectiveID {
 		t.Errorf("scorecard %+v, %v: want the indicator without a goal", card.Items, err)
 	}
@@ -244,7 +244,7 @@ func sorted(ids ...string) []string {
 // Who a person stakeholder is does not get into the database.
 func TestSealedMembersStayOut(t *testing.T) {
 	f := setup(t, Options{})
-	f.history(13, 600)
+	f.history(13, 900)
 	f.catchUp(t, 100)
 	events, err := f.log.Read(t.Context(), 0, 1_000_000)
 	if err != nil {
@@ -285,7 +285,7 @@ func TestAnswersAsJSON(t *testing.T) {
 	i := w.Measured(s, 2)
 	f.catchUp(t, 100)
 	ctx := context.Background()
-	tree, err := f.reader.Strategy(ctx, as(w), s.ID)
+	tree, err := f.reader.Strategy(ctx, as(w), query.StrategyAsk{ID: s.ID})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"strata.dev/strata/adapters/internal/readdb/readdbtest"
+	"strata.dev/strata/app/query"
 )
 
 // BenchmarkRebuild rebuilds from 100,000 events: 1,400 indicators with 35 years
@@ -48,7 +49,7 @@ func BenchmarkScorecard(b *testing.B) {
 		b.Fatal(err)
 	}
 	for b.Loop() {
-		card, err := f.reader.Scorecard(b.Context(), as(w), w.Strategies[7].ID)
+		card, err := f.reader.Scorecard(b.Context(), as(w), query.ScorecardFilter{StrategyID: w.Strategies[7].ID})
 		if err != nil || len(card.Items) != 100 {
 			b.Fatal(len(card.Items), err)
 		}

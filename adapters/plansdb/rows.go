@@ -9,6 +9,8 @@ import (
 	"strata.dev/strata/app/query"
 	"strata.dev/strata/domain/calendar"
 	"strata.dev/strata/domain/indicator"
+	"strata.dev/strata/domain/organization"
+	"strata.dev/strata/domain/source"
 	"strata.dev/strata/domain/strategy"
 )
 
@@ -33,6 +35,23 @@ type organizationRow struct {
 	timeZone        string
 	fiscalYearStart int32
 	registeredAt    time.Time
+	policy          *query.Policy // nil: the defaults
+}
+
+type holdRow struct {
+	org           uuid.UUID
+	id            string
+	version       int64
+	placed        int64 // position
+	matter        string
+	basis         string
+	scope         organization.HoldScope
+	placedAt      time.Time
+	placedBy      string
+	releasedAt    *time.Time
+	requestedBy   string
+	authorizedBy  string
+	releaseReason string
 }
 
 type memberRow struct {
@@ -81,6 +100,9 @@ type strategyRow struct {
 	goalsInForce, objectivesInForce int32
 	draftedAt                       time.Time
 	changedAt                       time.Time
+	blockers                        []query.Blocker
+	outcome                         string
+	successorID                     string
 }
 
 // revision is a query.Revision and where its approvals are.
@@ -127,6 +149,15 @@ type approvalRow struct {
 	quorumReached bool
 	void          bool
 	approvedAt    time.Time
+	eventID       uuid.UUID
+	authors       []string
+	submittedBy   string
+	submittedAt   *time.Time
+	policyVersion int32
+	authMethod    string
+	authAt        *time.Time
+	voidedAt      *time.Time
+	voidedBy      string
 }
 
 type indicatorRow struct {
@@ -147,6 +178,18 @@ type indicatorRow struct {
 	voided       int32
 	retired      bool
 	replacedBy   string
+	linked       int64 // position
+	breaks       []query.Break
+}
+
+// moveRow is the relinking of an indicator, seen from the strategy it left.
+type moveRow struct {
+	org         uuid.UUID
+	position    int64
+	version     int64
+	indicatorID string
+	from        string
+	by          string // a person, or ""
 }
 
 type authorRow struct {
@@ -156,6 +199,40 @@ type authorRow struct {
 	version     int64
 	strategyID  string
 	last        int64
+}
+
+type importRow struct {
+	org        uuid.UUID
+	id         string
+	version    int64
+	imported   int64 // position
+	status     string
+	strategyID string
+	plan       string
+	format     string
+	sha256     string
+	counts     source.Counts
+	deviations int32
+	details    importDetails
+	code       string
+	importedBy string
+	importedAt time.Time
+}
+
+// importDetails is what is shown of one import alone.
+type importDetails struct {
+	Size            int                `json:"size"`
+	ContentHash     string             `json:"contentHash,omitempty"`
+	DocumentType    string             `json:"documentType,omitempty"`
+	TypeAssumed     bool               `json:"typeAssumed,omitempty"`
+	Again           bool               `json:"again,omitempty"`
+	Reason          string             `json:"reason,omitempty"`
+	AuthorizedBy    string             `json:"authorizedBy,omitempty"`
+	DeviationCounts []source.CodeCount `json:"deviationCounts,omitempty"`
+	Deviations      []source.Deviation `json:"deviations,omitempty"`
+	Matched         []source.Match     `json:"matched,omitempty"`
+	Line            int                `json:"line,omitempty"`
+	Column          int                `json:"column,omitempty"`
 }
 
 // targetKey is the key of a target.
@@ -180,6 +257,7 @@ type targetRow struct {
 	origin      string
 	setAt       time.Time
 	setBy       string
+	former      []query.Former
 }
 
 type measurementRow struct {
@@ -201,6 +279,10 @@ type measurementRow struct {
 	origin      string
 	recordedAt  time.Time
 	recordedBy  string
+	former      []query.Former
+	voidedAt    *time.Time
+	voidedBy    string
+	voidReason  string
 }
 
 // maxDimsKey bounds what goes into an index.

@@ -6,8 +6,11 @@ import (
 	"github.com/google/uuid"
 
 	"strata.dev/strata/adapters/internal/readdb"
+	"strata.dev/strata/app/query"
 	"strata.dev/strata/domain/calendar"
 	"strata.dev/strata/domain/indicator"
+	"strata.dev/strata/domain/organization"
+	"strata.dev/strata/domain/source"
 	"strata.dev/strata/domain/strategy"
 )
 
@@ -23,6 +26,7 @@ var (
 		readdb.Col("time_zone", "text", func(r *organizationRow) *string { return &r.timeZone }),
 		readdb.Col("fiscal_year_start", "integer", func(r *organizationRow) *int32 { return &r.fiscalYearStart }),
 		readdb.Col("registered_at", "timestamptz", func(r *organizationRow) *time.Time { return &r.registeredAt }),
+		readdb.JSONCol("policy", func(r *organizationRow) **query.Policy { return &r.policy }),
 	)
 	membersTable = readdb.NewTable("members", 2, "version",
 		readdb.UUIDCol("organization_id", func(r *memberRow) *uuid.UUID { return &r.org }),
@@ -48,6 +52,21 @@ var (
 		readdb.Col("granted_by", "text", func(r *grantRow) *string { return &r.grantedBy }),
 		readdb.Col("revoked", "boolean", func(r *grantRow) *bool { return &r.revoked }),
 	)
+	holdsTable = readdb.NewTable("legal_holds", 2, "version",
+		readdb.UUIDCol("organization_id", func(r *holdRow) *uuid.UUID { return &r.org }),
+		readdb.Col("hold_id", "text", func(r *holdRow) *string { return &r.id }),
+		readdb.Col("version", "bigint", func(r *holdRow) *int64 { return &r.version }),
+		readdb.Col("placed", "bigint", func(r *holdRow) *int64 { return &r.placed }),
+		readdb.Col("matter", "text", func(r *holdRow) *string { return &r.matter }),
+		readdb.Col("basis", "text", func(r *holdRow) *string { return &r.basis }),
+		readdb.JSONCol("scope", func(r *holdRow) *organization.HoldScope { return &r.scope }),
+		readdb.Col("placed_at", "timestamptz", func(r *holdRow) *time.Time { return &r.placedAt }),
+		readdb.Col("placed_by", "text", func(r *holdRow) *string { return &r.placedBy }),
+		readdb.Col("released_at", "timestamptz", func(r *holdRow) **time.Time { return &r.releasedAt }),
+		readdb.Col("requested_by", "text", func(r *holdRow) *string { return &r.requestedBy }),
+		readdb.Col("authorized_by", "text", func(r *holdRow) *string { return &r.authorizedBy }),
+		readdb.Col("release_reason", "text", func(r *holdRow) *string { return &r.releaseReason }),
+	)
 	strategiesTable = readdb.NewTable("strategies", 2, "version",
 		readdb.UUIDCol("organization_id", func(r *strategyRow) *uuid.UUID { return &r.org }),
 		readdb.Col("strategy_id", "text", func(r *strategyRow) *string { return &r.id }),
@@ -69,6 +88,9 @@ var (
 		readdb.Col("objectives_in_force", "integer", func(r *strategyRow) *int32 { return &r.objectivesInForce }),
 		readdb.Col("drafted_at", "timestamptz", func(r *strategyRow) *time.Time { return &r.draftedAt }),
 		readdb.Col("changed_at", "timestamptz", func(r *strategyRow) *time.Time { return &r.changedAt }),
+		readdb.JSONCol("blockers", func(r *strategyRow) *[]query.Blocker { return &r.blockers }),
+		readdb.Col("outcome", "text", func(r *strategyRow) *string { return &r.outcome }),
+		readdb.Col("successor_id", "text", func(r *strategyRow) *string { return &r.successorID }),
 	)
 	elementsTable = readdb.NewTable("elements", 3, "version",
 		readdb.UUIDCol("organization_id", func(r *elementRow) *uuid.UUID { return &r.org }),
@@ -93,6 +115,15 @@ var (
 		readdb.Col("quorum_reached", "boolean", func(r *approvalRow) *bool { return &r.quorumReached }),
 		readdb.Col("void", "boolean", func(r *approvalRow) *bool { return &r.void }),
 		readdb.Col("approved_at", "timestamptz", func(r *approvalRow) *time.Time { return &r.approvedAt }),
+		readdb.UUIDCol("event_id", func(r *approvalRow) *uuid.UUID { return &r.eventID }),
+		readdb.JSONCol("authors", func(r *approvalRow) *[]string { return &r.authors }),
+		readdb.Col("submitted_by", "text", func(r *approvalRow) *string { return &r.submittedBy }),
+		readdb.Col("submitted_at", "timestamptz", func(r *approvalRow) **time.Time { return &r.submittedAt }),
+		readdb.Col("policy_version", "integer", func(r *approvalRow) *int32 { return &r.policyVersion }),
+		readdb.Col("auth_method", "text", func(r *approvalRow) *string { return &r.authMethod }),
+		readdb.Col("auth_at", "timestamptz", func(r *approvalRow) **time.Time { return &r.authAt }),
+		readdb.Col("voided_at", "timestamptz", func(r *approvalRow) **time.Time { return &r.voidedAt }),
+		readdb.Col("voided_by", "text", func(r *approvalRow) *string { return &r.voidedBy }),
 	)
 	indicatorsTable = readdb.NewTable("indicators", 2, "version",
 		readdb.UUIDCol("organization_id", func(r *indicatorRow) *uuid.UUID { return &r.org }),
@@ -112,6 +143,8 @@ var (
 		readdb.Col("voided", "integer", func(r *indicatorRow) *int32 { return &r.voided }),
 		readdb.Col("retired", "boolean", func(r *indicatorRow) *bool { return &r.retired }),
 		readdb.Col("replaced_by", "text", func(r *indicatorRow) *string { return &r.replacedBy }),
+		readdb.Col("linked", "bigint", func(r *indicatorRow) *int64 { return &r.linked }),
+		readdb.JSONCol("breaks", func(r *indicatorRow) *[]query.Break { return &r.breaks }),
 	)
 	authorsTable = readdb.NewTable("indicator_authors", 3, "version",
 		readdb.UUIDCol("organization_id", func(r *authorRow) *uuid.UUID { return &r.org }),
@@ -120,6 +153,14 @@ var (
 		readdb.Col("version", "bigint", func(r *authorRow) *int64 { return &r.version }),
 		readdb.Col("strategy_id", "text", func(r *authorRow) *string { return &r.strategyID }),
 		readdb.Col("last", "bigint", func(r *authorRow) *int64 { return &r.last }),
+	)
+	movesTable = readdb.NewTable("indicator_moves", 2, "version",
+		readdb.UUIDCol("organization_id", func(r *moveRow) *uuid.UUID { return &r.org }),
+		readdb.Col("position", "bigint", func(r *moveRow) *int64 { return &r.position }),
+		readdb.Col("version", "bigint", func(r *moveRow) *int64 { return &r.version }),
+		readdb.Col("indicator_id", "text", func(r *moveRow) *string { return &r.indicatorID }),
+		readdb.Col("from_strategy", "text", func(r *moveRow) *string { return &r.from }),
+		readdb.Col("author_id", "text", func(r *moveRow) *string { return &r.by }),
 	)
 	targetsTable = readdb.NewTable("targets", 5, "version",
 		readdb.UUIDCol("organization_id", func(r *targetRow) *uuid.UUID { return &r.org }),
@@ -137,6 +178,24 @@ var (
 		readdb.Col("origin", "text", func(r *targetRow) *string { return &r.origin }),
 		readdb.Col("set_at", "timestamptz", func(r *targetRow) *time.Time { return &r.setAt }),
 		readdb.Col("set_by", "text", func(r *targetRow) *string { return &r.setBy }),
+		readdb.JSONCol("former", func(r *targetRow) *[]query.Former { return &r.former }),
+	)
+	importsTable = readdb.NewTable("imports", 2, "version",
+		readdb.UUIDCol("organization_id", func(r *importRow) *uuid.UUID { return &r.org }),
+		readdb.Col("import_id", "text", func(r *importRow) *string { return &r.id }),
+		readdb.Col("version", "bigint", func(r *importRow) *int64 { return &r.version }),
+		readdb.Col("imported", "bigint", func(r *importRow) *int64 { return &r.imported }),
+		readdb.Col("status", "text", func(r *importRow) *string { return &r.status }),
+		readdb.Col("strategy_id", "text", func(r *importRow) *string { return &r.strategyID }),
+		readdb.Col("plan", "text", func(r *importRow) *string { return &r.plan }),
+		readdb.Col("format", "text", func(r *importRow) *string { return &r.format }),
+		readdb.Col("sha256", "text", func(r *importRow) *string { return &r.sha256 }),
+		readdb.JSONCol("counts", func(r *importRow) *source.Counts { return &r.counts }),
+		readdb.Col("deviations", "integer", func(r *importRow) *int32 { return &r.deviations }),
+		readdb.JSONCol("details", func(r *importRow) *importDetails { return &r.details }),
+		readdb.Col("code", "text", func(r *importRow) *string { return &r.code }),
+		readdb.Col("imported_by", "text", func(r *importRow) *string { return &r.importedBy }),
+		readdb.Col("imported_at", "timestamptz", func(r *importRow) *time.Time { return &r.importedAt }),
 	)
 	measurementsTable = readdb.NewTable("measurements", 3, "version",
 		readdb.UUIDCol("organization_id", func(r *measurementRow) *uuid.UUID { return &r.org }),
@@ -158,5 +217,9 @@ var (
 		readdb.Col("origin", "text", func(r *measurementRow) *string { return &r.origin }),
 		readdb.Col("recorded_at", "timestamptz", func(r *measurementRow) *time.Time { return &r.recordedAt }),
 		readdb.Col("recorded_by", "text", func(r *measurementRow) *string { return &r.recordedBy }),
+		readdb.JSONCol("former", func(r *measurementRow) *[]query.Former { return &r.former }),
+		readdb.Col("voided_at", "timestamptz", func(r *measurementRow) **time.Time { return &r.voidedAt }),
+		readdb.Col("voided_by", "text", func(r *measurementRow) *string { return &r.voidedBy }),
+		readdb.Col("void_reason", "text", func(r *measurementRow) *string { return &r.voidReason }),
 	)
 )

@@ -11,10 +11,11 @@ import (
 	"strata.dev/strata/adapters/internal/readdb"
 	"strata.dev/strata/domain/indicator"
 	"strata.dev/strata/domain/organization"
+	"strata.dev/strata/domain/source"
 	"strata.dev/strata/domain/strategy"
 )
 
-// approvalKey is the key of an approval.
+// approvalKey is the key of an approval, or of a move: of a row per event.
 type approvalKey struct {
 	org      uuid.UUID
 	position int64
@@ -25,14 +26,17 @@ type writer struct {
 	organizations *readdb.Rows[uuid.UUID, organizationRow]
 	members       *readdb.Rows[ref, memberRow]
 	grants        *readdb.Rows[ref, grantRow]
+	holds         *readdb.Rows[ref, holdRow]
 	strategies    *readdb.Rows[ref, strategyRow]
 	elements      *readdb.Rows[part, elementRow]
 	elementsOf    map[ref][]string // ids of the elements in memory, by strategy
 	approvals     *readdb.Rows[approvalKey, approvalRow]
 	indicators    *readdb.Rows[ref, indicatorRow]
 	authors       *readdb.Rows[part, authorRow]
+	moves         *readdb.Rows[approvalKey, moveRow]
 	targets       *readdb.Rows[targetKey, targetRow]
 	measurements  *readdb.Rows[part, measurementRow]
+	imports       *readdb.Rows[ref, importRow]
 
 	empty bool // made for empty tables: what does not fit into memory is written and forgotten
 }
@@ -50,6 +54,9 @@ func newWriter(empty bool) *writer {
 		grants: readdb.NewRows(grantsTable, empty,
 			func(k ref) *grantRow { return &grantRow{org: k.org, id: k.id} },
 			func(r *grantRow) ref { return ref{r.org, r.id} }),
+		holds: readdb.NewRows(holdsTable, empty,
+			func(k ref) *holdRow { return &holdRow{org: k.org, id: k.id} },
+			func(r *holdRow) ref { return ref{r.org, r.id} }),
 		strategies: readdb.NewRows(strategiesTable, empty,
 			func(k ref) *strategyRow { return &strategyRow{org: k.org, id: k.id} },
 			func(r *strategyRow) ref { return ref{r.org, r.id} }),
@@ -65,11 +72,17 @@ func newWriter(empty bool) *writer {
 		authors: readdb.NewRows(authorsTable, empty,
 			func(k part) *authorRow { return &authorRow{org: k.org, indicatorID: k.ref.id, id: k.id} },
 			func(r *authorRow) part { return part{ref{r.org, r.indicatorID}, r.id} }),
+		moves: readdb.NewRows(movesTable, empty,
+			func(k approvalKey) *moveRow { return &moveRow{org: k.org, position: k.position} },
+			func(r *moveRow) approvalKey { return approvalKey{r.org, r.position} }),
 		targets: readdb.NewRows(targetsTable, empty,
 			func(k targetKey) *targetRow {
 				return &targetRow{org: k.org, indicatorID: k.id, dimsKey: k.dims, end: k.end, start: k.start}
 			},
 			func(r *targetRow) targetKey { return targetKey{ref{r.org, r.indicatorID}, r.dimsKey, r.end, r.start} }),
+		imports: readdb.NewRows(importsTable, empty,
+			func(k ref) *importRow { return &importRow{org: k.org, id: k.id} },
+			func(r *importRow) ref { return ref{r.org, r.id} }),
 		measurements: readdb.NewRows(measurementsTable, empty,
 			func(k part) *measurementRow { return &measurementRow{org: k.org, indicatorID: k.ref.id, id: k.id} },
 			func(r *measurementRow) part { return part{ref{r.org, r.indicatorID}, r.id} }),
@@ -83,6 +96,7 @@ type keys struct {
 	organizations []uuid.UUID
 	members       []ref
 	grants        []ref
+	holds         []ref
 	strategies    []ref
 	wholes        []ref // strategies of which all elements are needed
 	elements      []part
@@ -118,6 +132,10 @@ func (k *keys) ofOrganization(c *change, e organization.Event) {
 		for _, id := range e.GrantIDs {
 			k.grants = append(k.grants, ref{c.org, id})
 		}
+	case organization.LegalHoldPlaced:
+		k.holds = append(k.holds, ref{c.org, e.HoldID})
+	case organization.LegalHoldReleased:
+		k.holds = append(k.holds, ref{c.org, e.HoldID})
 	}
 }
 
@@ -136,7 +154,7 @@ func (k *keys) ofStrategy(c *change, e strategy.Event) {
 		}
 	case strategy.ChangesRequested:
 		k.voided = append(k.voided, c.ref)
-	case strategy.Activated, strategy.RevisionWithdrawn:
+	case strategy.Activated, strategy.RevisionWithdrawn, strategy.Closed:
 		k.wholes = append(k.wholes, c.ref)
 	}
 }
@@ -169,6 +187,7 @@ func (w *writer) Load(ctx context.Context, tx pgx.Tx, changes []*change) error {
 		w.organizations.Load(first, k.organizations, nil),
 		w.members.Load(first, k.members, nil),
 		w.grants.Load(first, k.grants, nil),
+		w.holds.Load(first, k.holds, nil),
 		w.strategies.Load(first, k.strategies, nil),
 		w.elements.Load(first, k.elements, w.noteElements),
 		w.indicators.Load(first, k.indicators, nil),
@@ -227,6 +246,8 @@ func (w *writer) Fold(c *change) error {
 		return w.foldStrategy(c, e)
 	case indicator.Event:
 		return w.foldIndicator(c, e)
+	case source.Event:
+		return w.foldSource(c, e)
 	}
 	return fmt.Errorf("event %T has no fold", c.body)
 }
@@ -243,6 +264,7 @@ func follows(c *change, version int64) error {
 // Weight implements readdb.Writer. The factors are from measured sizes in memory.
 func (w *writer) Weight() int {
 	return w.organizations.Len() + w.members.Len() + w.grants.Len() + w.authors.Len() + w.approvals.Len() +
+		w.holds.Len() + w.moves.Len() + 8*w.imports.Len() +
 		8*w.strategies.Len() + 4*w.elements.Len() + 4*w.indicators.Len() + 2*w.targets.Len() + 2*w.measurements.Len()
 }
 
@@ -251,8 +273,8 @@ func (w *writer) Weight() int {
 func (w *writer) Flush(ctx context.Context, tx pgx.Tx) error {
 	batch := &pgx.Batch{}
 	for _, flush := range []func(context.Context, pgx.Tx, *pgx.Batch, bool) error{
-		w.organizations.Flush, w.members.Flush, w.grants.Flush, w.strategies.Flush, w.elements.Flush,
-		w.approvals.Flush, w.indicators.Flush, w.authors.Flush, w.targets.Flush, w.measurements.Flush,
+		w.organizations.Flush, w.members.Flush, w.grants.Flush, w.holds.Flush, w.strategies.Flush, w.elements.Flush,
+		w.approvals.Flush, w.indicators.Flush, w.authors.Flush, w.moves.Flush, w.targets.Flush, w.measurements.Flush, w.imports.Flush,
 	} {
 		if err := flush(ctx, tx, batch, w.empty); err != nil {
 			return err

@@ -38,7 +38,7 @@ type querier interface {
 
 // FindCommand implements eventlog.CommandFinder.
 func (l *Log) FindCommand(ctx context.Context, id uuid.UUID) (eventlog.Receipt, []byte, bool, error) {
-	found, err := read(ctx, l, "find command", func() (map[uuid.UUID]record, error) {
+	found, err := read(ctx, l, "find command", func(ctx context.Context) (map[uuid.UUID]record, error) {
 		return findIDs(ctx, l.reads, [][16]byte{id})
 	})
 	r, ok := found[id]
@@ -99,7 +99,7 @@ func (r *request) replay(found record) {
 func (l *Log) replay(known []*request) {
 	ctx, cancel := context.WithTimeout(context.Background(), l.opts.ReadTimeout)
 	defer cancel()
-	records, err := read(ctx, l, "find commands", func() (map[uuid.UUID]record, error) {
+	records, err := read(ctx, l, "find commands", func(ctx context.Context) (map[uuid.UUID]record, error) {
 		return findCommands(ctx, l.reads, known)
 	})
 	for _, r := range known {

@@ -44,6 +44,11 @@
 // A lane reconnects when the next command comes, at growing intervals with
 // jitter. Reads that meet a broken connection ask once more over a new one.
 //
+// A server that is silent (frozen, or behind a network that swallows everything)
+// is told from one that is slow: whoever has waited for half a second has a new
+// connection tried (pulse), and when nothing answers within another second, reads
+// and commands that were not sent are ErrUnavailable at once, until it answers again.
+//
 // The connection must be a session of its own: a pooler in transaction mode
 // between Strata and PostgreSQL breaks the lock-then-read order and the
 // resolution of unknown outcomes.

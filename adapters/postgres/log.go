@@ -17,6 +17,7 @@ type Log struct {
 	opts    Options
 	reads   *pgxpool.Pool
 	queue   *queue
+	pulse   *pulse
 	lanes   sync.WaitGroup
 	lookups sync.WaitGroup // of replays, started by lanes
 	close   sync.Once
@@ -37,7 +38,7 @@ func Open(ctx context.Context, url string, opts Options) (*Log, error) {
 	if err != nil {
 		return nil, fmt.Errorf("event log: %w", err)
 	}
-	l := &Log{opts: opts, reads: reads, queue: newQueue(opts)}
+	l := &Log{opts: opts, reads: reads, queue: newQueue(opts), pulse: newPulse(cfg, opts.Logger)}
 	lanes := make([]*lane, opts.Writers)
 	for i := range lanes {
 		lanes[i] = newLane(l, cfg)
@@ -67,13 +68,21 @@ func (l *Log) Append(ctx context.Context, cmd eventlog.Command) (eventlog.Receip
 	if err := l.queue.put(r); err != nil {
 		return eventlog.Receipt{}, err
 	}
+	watched, release := l.pulse.watch(ctx)
+	defer release()
+	select {
+	case a := <-r.answered:
+		return a.receipt, a.err
+	case <-watched.Done():
+		if r.abandon() {
+			return eventlog.Receipt{}, eventlog.ErrUnavailable.Because(context.Cause(watched))
+		}
+	}
+	// It was sent: only the log knows what became of it. A silent server may speak again.
 	select {
 	case a := <-r.answered:
 		return a.receipt, a.err
 	case <-ctx.Done():
-		if r.abandon() {
-			return eventlog.Receipt{}, eventlog.ErrUnavailable.Because(ctx.Err())
-		}
 	}
 	select {
 	case a := <-r.answered: // it came at the same moment: better than unknown
@@ -93,6 +102,7 @@ func (l *Log) Close() {
 		l.queue.close()
 		l.lanes.Wait()
 		l.lookups.Wait()
+		l.pulse.close()
 		l.reads.Close()
 	})
 }

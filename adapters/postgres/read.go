@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/google/uuid"
@@ -57,7 +58,7 @@ func openReads(ctx context.Context, url string, o Options) (*pgxpool.Pool, error
 
 // Read implements eventlog.Reader.
 func (l *Log) Read(ctx context.Context, after int64, limit int) ([]eventlog.Event, error) {
-	return read(ctx, l, fmt.Sprintf("read after %d", after), func() ([]eventlog.Event, error) {
+	return read(ctx, l, fmt.Sprintf("read after %d", after), func(ctx context.Context) ([]eventlog.Event, error) {
 		rows, _ := l.reads.Query(ctx, readSQL, after, max(limit, 0)) // CollectRows returns its error
 		return pgx.CollectRows(rows, scanEvent)
 	})
@@ -65,7 +66,7 @@ func (l *Log) Read(ctx context.Context, after int64, limit int) ([]eventlog.Even
 
 // ReadStream implements eventlog.StreamReader.
 func (l *Log) ReadStream(ctx context.Context, organization uuid.UUID, streamID string, after int64, limit int) ([]eventlog.Event, error) {
-	return read(ctx, l, "read stream "+streamID, func() ([]eventlog.Event, error) {
+	return read(ctx, l, "read stream "+streamID, func(ctx context.Context) ([]eventlog.Event, error) {
 		rows, _ := l.reads.Query(ctx, streamSQL, streamID, [16]byte(organization), after, max(limit, 0)) // CollectRows returns its error
 		return pgx.CollectRows(rows, scanEvent)
 	})
@@ -73,21 +74,27 @@ func (l *Log) ReadStream(ctx context.Context, organization uuid.UUID, streamID s
 
 // Head implements eventlog.Reader.
 func (l *Log) Head(ctx context.Context) (int64, error) {
-	return read(ctx, l, "head", func() (head int64, err error) {
+	return read(ctx, l, "head", func(ctx context.Context) (head int64, err error) {
 		return head, l.reads.QueryRow(ctx, headSQL).Scan(&head)
 	})
 }
 
 // read asks again, over new connections, when the one it got turned out to be
-// broken: after a restart of the server a whole pool of them is.
-func read[T any](ctx context.Context, l *Log, what string, ask func() (T, error)) (T, error) {
-	answer, err := ask()
-	if err != nil && ctx.Err() == nil && outcome(err) == unknown {
+// broken: after a restart of the server a whole pool of them is. It gives up when
+// the server is silent.
+func read[T any](ctx context.Context, l *Log, what string, ask func(context.Context) (T, error)) (T, error) {
+	watched, release := l.pulse.watch(ctx)
+	defer release()
+	answer, err := ask(watched)
+	if err != nil && watched.Err() == nil && outcome(err) == unknown {
 		l.reads.Reset()
-		answer, err = ask()
+		answer, err = ask(watched)
 	}
 	if err != nil {
 		var none T
+		if cause := context.Cause(watched); errors.Is(cause, errSilent) {
+			err = cause
+		}
 		return none, readError(what, err)
 	}
 	return answer, nil

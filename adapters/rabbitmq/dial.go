@@ -18,7 +18,7 @@ const (
 // link is a connection with a handle on its socket.
 type link struct {
 	*amqp.Connection
-	socket net.Conn
+	socket *corkedConn
 }
 
 // dial connects. When ctx ends, a handshake under way ends too.
@@ -42,9 +42,9 @@ func dial(ctx context.Context, url, name string, writeTimeout time.Duration) (*l
 				_ = c.Close() // the first error counts
 				return nil, err
 			}
-			l.socket = c
+			l.socket = &corkedConn{Conn: c, patience: writeTimeout}
 			release = context.AfterFunc(ctx, func() { _ = c.Close() })
-			return patientConn{c, writeTimeout}, nil
+			return l.socket, nil
 		},
 	})
 	if release != nil {
@@ -66,18 +66,4 @@ func (l *link) cut() {
 func (l *link) close() {
 	_ = l.CloseDeadline(time.Now().Add(goodbye)) // closed or cut, it is over
 	l.cut()
-}
-
-// patientConn bounds every write: the library's own writes wait for ever when
-// the broker stops reading, and hold a lock that its Close needs.
-type patientConn struct {
-	net.Conn
-	patience time.Duration
-}
-
-func (c patientConn) Write(b []byte) (int, error) {
-	if err := c.SetWriteDeadline(time.Now().Add(c.patience)); err != nil {
-		return 0, err
-	}
-	return c.Conn.Write(b)
 }

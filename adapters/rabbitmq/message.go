@@ -26,6 +26,10 @@ const (
 	TypeProperty          = propertyPrefix + "type"
 	CorrelationIDProperty = propertyPrefix + "correlation-id"
 	TimestampProperty     = propertyPrefix + "timestamp" // seconds since 1970
+
+	// OrderingKey is not sent: messages of a batch that have the same one reach
+	// queues in their order.
+	OrderingKey = propertyPrefix + "ordering-key"
 )
 
 // Headers of an event's message; all strings.
@@ -48,9 +52,10 @@ func (m Messages) Message(e eventlog.Event) (*message.Message, error) {
 	if err != nil {
 		return nil, err
 	}
-	msg := &message.Message{UUID: a.ID, Payload: body, Metadata: make(message.Metadata, 15)}
+	msg := &message.Message{UUID: a.ID, Payload: body, Metadata: make(message.Metadata, 16)}
 	md := msg.Metadata
 	md[RoutingKeyProperty] = a.RoutingKey
+	md[OrderingKey] = e.StreamID
 	md[ContentTypeProperty] = cloudevents.ContentType
 	md[TypeProperty] = a.Type
 	md[TimestampProperty] = strconv.FormatInt(e.RecordedAt.Unix(), 10)
@@ -77,14 +82,16 @@ func (m Messages) Message(e eventlog.Event) (*message.Message, error) {
 // shortLimit is the longest AMQP short string: routing key and most properties.
 const shortLimit = 255
 
-// publishing turns a message into what goes to the broker.
-func publishing(m *message.Message) (key string, p amqp.Publishing, err error) {
+// publishing turns a message into what goes to the broker, with headers as its
+// headers: the library has written them when it returns, so one table does for all.
+func publishing(m *message.Message, headers amqp.Table) (key string, p amqp.Publishing, err error) {
+	clear(headers)
 	p = amqp.Publishing{
 		DeliveryMode: amqp.Persistent,
 		MessageId:    m.UUID,
 		AppId:        AppID,
 		Body:         m.Payload,
-		Headers:      make(amqp.Table, len(m.Metadata)),
+		Headers:      headers,
 	}
 	for k, v := range m.Metadata {
 		if !strings.HasPrefix(k, propertyPrefix) {
@@ -95,6 +102,7 @@ func publishing(m *message.Message) (key string, p amqp.Publishing, err error) {
 			return "", p, fmt.Errorf("%s is longer than %d bytes", k, shortLimit)
 		}
 		switch k {
+		case OrderingKey:
 		case RoutingKeyProperty:
 			key = v
 		case ContentTypeProperty:

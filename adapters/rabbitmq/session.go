@@ -4,22 +4,25 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"sync"
 
-	"github.com/ThreeDotsLabs/watermill/message"
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// session is one connection with one channel in confirm mode.
-type session struct {
-	link    *link
-	channel *amqp.Channel
-	window  int
-	proven  bool // a message was confirmed; used by the Publish at work only
+// lanes is how many channels a session has. To the broker a channel is one
+// process, which routes one message after the other: with two of them a second
+// processor has something to do.
+const lanes = 2
 
-	returns chan amqp.Return
+// session is one connection with channels in confirm mode.
+type session struct {
+	link   *link
+	lanes  [lanes]lane
+	seed   maphash.Seed // of the choice of a lane
+	proven bool         // a message was confirmed; used by the Publish at work only
+
 	blocks  chan amqp.Blocking
-	closes  chan *amqp.Error // of connection or channel
 	dropped chan struct{}
 	drop    sync.Once
 
@@ -28,13 +31,21 @@ type session struct {
 	doubted bool   // not all that was sent is accounted for
 }
 
+// lane is one channel.
+type lane struct {
+	channel *amqp.Channel
+	window  int
+	returns chan amqp.Return
+	closes  chan *amqp.Error // of connection or channel
+}
+
 // connect makes a session with its topology declared.
 func (p *Publisher) connect() (*session, error) {
 	l, err := dial(p.life, p.url, "strata publisher", p.opts.Timeout)
 	if err != nil {
 		return nil, err
 	}
-	s := &session{link: l, window: p.opts.Window, dropped: make(chan struct{})}
+	s := &session{link: l, seed: maphash.MakeSeed(), dropped: make(chan struct{})}
 	stop := context.AfterFunc(p.life, l.cut)
 	defer stop()
 	if err := s.open(p.opts); err != nil {
@@ -44,23 +55,30 @@ func (p *Publisher) connect() (*session, error) {
 	return s, nil
 }
 
-func (s *session) open(o Options) (err error) {
+func (s *session) open(o Options) error {
 	// The library hands notices over from its reading goroutine and waits for
-	// them to be taken, so each has room for all that can come at once: a return
-	// per message of two windows (one confirmed and not yet looked at, one under
-	// way), the close of connection and channel.
+	// them to be taken, so each has room for all that can come at once.
 	s.blocks = s.link.NotifyBlocked(make(chan amqp.Blocking, 8))
-	if s.channel, err = s.link.Channel(); err != nil {
+	for i := range s.lanes {
+		if err := s.lanes[i].open(s.link, max(1, o.Window/lanes)); err != nil {
+			return err
+		}
+	}
+	return declare(s.lanes[0].channel, o)
+}
+
+// open makes room for a return per message of two windows (one confirmed and not
+// yet looked at, one under way), and for the close of connection and channel.
+func (l *lane) open(link *link, window int) (err error) {
+	if l.channel, err = link.Channel(); err != nil {
 		return fmt.Errorf("open channel: %w", err)
 	}
-	if err := declare(s.channel, o); err != nil {
-		return err
-	}
-	if err := s.channel.Confirm(false); err != nil {
+	if err := l.channel.Confirm(false); err != nil {
 		return fmt.Errorf("confirm mode: %w", err)
 	}
-	s.returns = s.channel.NotifyReturn(make(chan amqp.Return, 2*s.window+2))
-	s.closes = s.channel.NotifyClose(make(chan *amqp.Error, 1))
+	l.window = window
+	l.returns = l.channel.NotifyReturn(make(chan amqp.Return, 2*window+2))
+	l.closes = l.channel.NotifyClose(make(chan *amqp.Error, 1))
 	return nil
 }
 
@@ -83,17 +101,23 @@ func (s *session) watch(ctx context.Context, report func(reason string)) error {
 				return ErrUnconfirmed
 			}
 			report(reason)
-		case err := <-s.closes:
-			if err == nil {
-				return errors.New("the connection was closed")
-			}
-			return err
+		case err := <-s.lanes[0].closes:
+			return closed(err)
+		case err := <-s.lanes[1].closes:
+			return closed(err)
 		case <-s.dropped:
 			return ErrUnconfirmed
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
+}
+
+func closed(err *amqp.Error) error {
+	if err == nil {
+		return errors.New("the connection was closed")
+	}
+	return err
 }
 
 // setBlocked notes an alarm or its end; over means that the alarm has ended and
@@ -108,7 +132,11 @@ func (s *session) setBlocked(reason string) (over bool) {
 func (s *session) usable() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.blocked == "" && !s.doubted && !s.channel.IsClosed()
+	open := true
+	for i := range s.lanes {
+		open = open && !s.lanes[i].channel.IsClosed()
+	}
+	return s.blocked == "" && !s.doubted && open
 }
 
 // distrust takes the session out of use: at once, or, under an alarm, when the
@@ -121,127 +149,4 @@ func (s *session) distrust() (blocked string) {
 		s.drop.Do(func() { close(s.dropped) })
 	}
 	return s.blocked
-}
-
-// batch is one Publish on its way.
-type batch struct {
-	session   *session
-	exchange  string
-	mandatory bool
-	messages  []*message.Message
-
-	confirms []*amqp.DeferredConfirmation // of the messages sent
-	settled  int                          // leading messages that are confirmed or refused
-	bad      int                          // first message that was refused; -1 = none
-	cause    error                        // why it was
-}
-
-// publish sends everything and waits for everything. After the first refusal
-// it sends nothing more, and only waits.
-func (b *batch) publish(ctx context.Context) *PublishError {
-	b.bad = -1
-	b.confirms = make([]*amqp.DeferredConfirmation, 0, len(b.messages))
-	for i, m := range b.messages {
-		window := b.session.window
-		if !b.session.proven {
-			window = 1
-		}
-		for i-b.settled >= window {
-			if err := b.settle(ctx); err != nil {
-				return b.fail(err)
-			}
-		}
-		if b.bad >= 0 {
-			break
-		}
-		key, p, err := publishing(m)
-		if err != nil {
-			return b.unsendable(ctx, i, err)
-		}
-		d, err := b.session.channel.PublishWithDeferredConfirm(b.exchange, key, b.mandatory, false, p)
-		if err != nil {
-			return b.fail(fmt.Errorf("send: %w", err))
-		}
-		b.confirms = append(b.confirms, d)
-	}
-	for b.settled < len(b.confirms) {
-		if err := b.settle(ctx); err != nil {
-			return b.fail(err)
-		}
-	}
-	if b.bad >= 0 {
-		return &PublishError{Err: b.cause, Count: b.bad, Of: len(b.messages), Single: true, MessageID: b.messages[b.bad].UUID}
-	}
-	return nil
-}
-
-// settle waits for the oldest outstanding confirm.
-func (b *batch) settle(ctx context.Context) error {
-	d := b.confirms[b.settled]
-	select {
-	case <-d.Done():
-	case <-ctx.Done():
-		return fmt.Errorf("%w: %w", ErrUnconfirmed, ctx.Err())
-	}
-	if !d.Acked() {
-		if b.session.channel.IsClosed() {
-			return fmt.Errorf("%w: the connection was lost", ErrUnconfirmed)
-		}
-		b.refuse(b.settled, ErrRefused)
-	}
-	b.session.proven = true
-	b.settled++
-	b.collectReturns()
-	return nil
-}
-
-// collectReturns takes what has come back. A return precedes the confirm of its
-// message, and one goroutine of the library hands over both: once a message is
-// settled, its return, if any, is here.
-func (b *batch) collectReturns() {
-	for {
-		select {
-		case r, ok := <-b.session.returns:
-			if !ok {
-				return
-			}
-			for i, m := range b.messages[:len(b.confirms)] {
-				if m.UUID == r.MessageId {
-					b.refuse(i, fmt.Errorf("%w: routing key %q: %s", ErrUnroutable, r.RoutingKey, r.ReplyText))
-					break
-				}
-			}
-		default:
-			return
-		}
-	}
-}
-
-func (b *batch) refuse(i int, cause error) {
-	if b.bad < 0 || i < b.bad {
-		b.bad, b.cause = i, cause
-	}
-}
-
-// fail ends a batch whose connection is in doubt.
-func (b *batch) fail(err error) *PublishError {
-	b.collectReturns()
-	safe := b.settled
-	if b.bad >= 0 {
-		safe = min(safe, b.bad)
-	}
-	return &PublishError{Err: err, Count: safe, Of: len(b.messages)}
-}
-
-// unsendable ends a batch at a message that is no AMQP message.
-func (b *batch) unsendable(ctx context.Context, i int, cause error) *PublishError {
-	for b.settled < len(b.confirms) {
-		if err := b.settle(ctx); err != nil {
-			return b.fail(err)
-		}
-	}
-	if b.bad >= 0 {
-		return &PublishError{Err: b.cause, Count: b.bad, Of: len(b.messages), Single: true, MessageID: b.messages[b.bad].UUID}
-	}
-	return &PublishError{Err: cause, Count: i, Of: len(b.messages), Single: true, MessageID: b.messages[i].UUID, poison: true}
 }

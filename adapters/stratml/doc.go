@@ -1,4 +1,5 @@
-// Package stratml reads StratML files: app/stratml's Parser over encoding/xml.
+// Package stratml reads and writes StratML files: app/stratml's Parser over
+// encoding/xml, and its Writer.
 //
 // A file passes three gates, each with bounded work. First a scan over the raw
 // bytes (scan.go) bounds what encoding/xml would otherwise build in memory
@@ -10,4 +11,9 @@
 // and records each deviation from the official schema with its place.
 //
 // A refusal leaves nothing behind: the document exists only when all of it was read.
+//
+// The writer (writer.go) knows the order of the schemas and what their types
+// take. It is given documents that are kept (app/stratml) and makes no decision:
+// what it cannot write as it is it escapes, so that reading it gives the same
+// content hash.
 package stratml

@@ -36,10 +36,10 @@ func isNCName(s string) bool {
 }
 
 // isDate says whether s is a day that exists, YYYY-MM-DD. xs:date also allows a
-// zone; nothing in a plan has one.
+// zone; nothing in a plan has one. It knows no year 0.
 func isDate(s string) bool {
-	_, err := time.Parse(time.DateOnly, s)
-	return err == nil
+	t, err := time.Parse(time.DateOnly, s)
+	return err == nil && t.Year() >= 1
 }
 
 // isDecimal says whether s is an xs:decimal.

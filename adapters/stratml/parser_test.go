@@ -326,29 +326,3 @@ func TestReadErrorsAndCancellationAreNoRefusals(t *testing.T) {
 		t.Errorf("got %v, want %v", err, context.Canceled)
 	}
 }
-
-func FuzzParse(f *testing.F) {
-	f.Add([]byte(plan1))
-	f.Add([]byte(plan2(`<MeasurementInstance><TargetResult><NumberOfUnits>1.5</NumberOfUnits></TargetResult></MeasurementInstance>`)))
-	f.Add(generated.Plan(1, 1, 1, 2, 1))
-	f.Add(testdata(f, "PMOAI.xml"))
-	f.Add(testdata(f, "WGlascoeCCIP.xml"))
-	for _, s := range []string{"", "<", "&\n", "<!DOCTYPE a>", "<a b='1' b='2'/>", root1, "\xef\xbb\xbf" + plan1, "<![CDATA[", "<?xml?>", "<a xmlns:b='c'><b:d/></a>"} {
-		f.Add([]byte(s))
-	}
-	f.Fuzz(func(t *testing.T, b []byte) {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		defer cancel()
-		doc, err := adapter.Parser{}.Parse(ctx, bytes.NewReader(b), stratml.Options{AssumeType: stratml.StrategicPlan})
-		if err != nil {
-			f, ok := errors.AsType[*fault.Fault](err)
-			if !ok || f.Extra["reason"] == "" || f.Extra["line"].(int) < 1 || f.Extra["column"].(int) < 1 {
-				t.Fatalf("refused without reason or place: %v", err)
-			}
-			return
-		}
-		if doc.Count().Goals != len(doc.Goals) || fmt.Sprint(doc.Part) == "0" {
-			t.Fatal("a document without substance")
-		}
-	})
-}

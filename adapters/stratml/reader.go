@@ -149,8 +149,5 @@ func clip(s string) string {
 	return s[:cut] + "…"
 }
 
-// collapse trims XML's white space and makes every run of it one space. A
-// no-break space is content.
-func collapse(s string) string { return strings.Join(strings.FieldsFunc(s, isSpace), " ") }
-
-func isSpace(r rune) bool { return r == ' ' || r == '\t' || r == '\n' || r == '\r' }
+// collapse is stratml.Collapse: how the parser reads every text.
+func collapse(s string) string { return stratml.Collapse(s) }

@@ -17,6 +17,10 @@ type Principal struct {
 	AuthMethod     string    // e.g. "bearer", "oidc"
 	AuthAt         time.Time // when Subject last signed in (auth_time)
 	Operator       bool      // may register organizations; no right inside any
+
+	// memberID names a member instead of Issuer and Subject: whoever began what is
+	// gone on with here. Only this package can set it.
+	memberID string
 }
 
 // Call is one request to do something: who, under which key, seen from which
@@ -31,6 +35,10 @@ type Call struct {
 
 	// Expected is the stream version the caller saw (If-Match); nil = any existing.
 	Expected *int64
+
+	// Countersignature is the second person's, if the request brought one; its
+	// token has been verified. Whether it counts is decided with the command.
+	Countersignature *Countersignature
 
 	Origin        eventlog.Origin
 	RequestID     string

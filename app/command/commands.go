@@ -6,6 +6,7 @@ type Commands struct {
 	Strategies    *Strategies
 	Indicators    *Indicators
 	Imports       *Imports
+	Exports       *Exports
 }
 
 // New wires the commands on a log.
@@ -14,10 +15,13 @@ func New(options Options) *Commands {
 	organizations := newOrganizations(o)
 	strategies := newStrategies(o, organizations)
 	indicators := newIndicators(o, organizations, strategies)
+	strategies.indicators = indicators
+	imports := newImports(o, organizations, strategies, indicators)
 	return &Commands{
 		Organizations: organizations,
 		Strategies:    strategies,
 		Indicators:    indicators,
-		Imports:       &Imports{organizations: organizations, strategies: strategies, indicators: indicators},
+		Imports:       imports,
+		Exports:       &Exports{imports},
 	}
 }

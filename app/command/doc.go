@@ -8,6 +8,22 @@
 // the decision rests on. Several commands in one call are decided one after
 // another on the folded state and become one append: all or nothing.
 //
+// # Second persons
+//
+// What takes two persons (S8, S15) is countersigned: one signs the fingerprint
+// of the exact request, the other gives it with that signature. The port has
+// verified the signature; whose it is, that they are not the one who asks, and
+// that they hold the role now, is decided like everything else, from the
+// organization's events. The one event holds both. Nothing is kept of a
+// countersignature that is not used.
+//
+// # Batches
+//
+// RecordBatch appends the accepted items of one indicator together, each event
+// under the id of its item. A repetition reads from the log which items are
+// there. Those refused between them stay refused: accepted now, they would come
+// after items that followed them.
+//
 // # What is remembered, and what that may cost
 //
 // Folded states are kept in memory with their version, within a budget counted

@@ -23,17 +23,27 @@ func (x *executor[S, C, E]) encode(call Call, d decision[E]) ([]eventlog.NewEven
 		if err != nil {
 			return nil, fmt.Errorf("new event id: %w", err)
 		}
-		var signature *eventlog.Signature
+		var signed signatures
 		if x.sign != nil {
-			signature = x.sign(e, d.by[i].Actor)
+			signed.first = x.sign(e, d.by[i].Actor)
 		}
-		metadata, err := unsigned.encode(call, d.by[i], d.at, signature)
+		if x.second != nil {
+			signed.second = countersigned(call.Countersignature, x.second(e))
+		}
+		metadata, err := unsigned.encode(call, d.by[i], d.at, signed)
 		if err != nil {
 			return nil, fmt.Errorf("encode metadata: %w", err)
 		}
 		events[i] = eventlog.NewEvent{ID: id, Type: typ, SchemaVersion: schema, Data: data, Metadata: metadata}
 	}
 	return events, nil
+}
+
+// signatures are what one event carries beside the facts that it shares with
+// the others of its command.
+type signatures struct {
+	first  *eventlog.Signature
+	second *eventlog.Countersignature
 }
 
 // sharedMetadata holds the encoded metadata of the actors of one command: all
@@ -43,16 +53,16 @@ type sharedMetadata []struct {
 	encoded []byte
 }
 
-func (s *sharedMetadata) encode(call Call, by asking, at time.Time, signature *eventlog.Signature) ([]byte, error) {
-	if signature != nil {
-		return metadataOf(call, by, at, signature).Encode()
+func (s *sharedMetadata) encode(call Call, by asking, at time.Time, signed signatures) ([]byte, error) {
+	if signed != (signatures{}) {
+		return metadataOf(call, by, at, signed).Encode()
 	}
 	for _, known := range *s {
 		if sameActor(known.by, by) {
 			return known.encoded, nil
 		}
 	}
-	encoded, err := metadataOf(call, by, at, nil).Encode()
+	encoded, err := metadataOf(call, by, at, signatures{}).Encode()
 	if err == nil {
 		*s = append(*s, struct {
 			by      asking
@@ -63,10 +73,10 @@ func (s *sharedMetadata) encode(call Call, by asking, at time.Time, signature *e
 }
 
 func sameActor(a, b asking) bool {
-	return a.onBehalfOf == b.onBehalfOf && a.ID == b.ID && a.Kind == b.Kind && a.AuthAt.Equal(b.AuthAt) && slices.Equal(a.Roles, b.Roles)
+	return a.onBehalfOf == b.onBehalfOf && a.policyVersion == b.policyVersion && a.ID == b.ID && a.Kind == b.Kind && a.AuthAt.Equal(b.AuthAt) && slices.Equal(a.Roles, b.Roles)
 }
 
-func metadataOf(call Call, by asking, at time.Time, signature *eventlog.Signature) eventlog.Metadata {
+func metadataOf(call Call, by asking, at time.Time, signed signatures) eventlog.Metadata {
 	at = at.Truncate(time.Microsecond)
 	m := eventlog.Metadata{
 		Actor: eventlog.Actor{
@@ -85,7 +95,10 @@ func metadataOf(call Call, by asking, at time.Time, signature *eventlog.Signatur
 		TraceState:    call.TraceState,
 		OccurredAt:    &at,
 		Reason:        call.Reason,
-		Signature:     signature,
+		PolicyVersion: by.policyVersion,
+		Signature:     signed.first,
+
+		Countersignature: signed.second,
 	}
 	if !by.AuthAt.IsZero() {
 		authAt := by.AuthAt.UTC().Truncate(time.Second)

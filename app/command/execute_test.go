@@ -79,7 +79,7 @@ func TestMetadataSaysWhoAndWhence(t *testing.T) {
 		Origin:     c.Origin,
 		CommandID:  c.CommandID,
 		OccurredAt: got.OccurredAt, CausationID: "event-1", CorrelationID: "correlation-1", RequestID: "request-1",
-		TraceParent: "00-abc", TraceState: "k=v", Reason: "because",
+		TraceParent: "00-abc", TraceState: "k=v", Reason: "because", PolicyVersion: 1,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -498,4 +498,8 @@ type slowBasis struct {
 func (b *slowBasis) IndicatorBasis(_ context.Context, _, _ uuid.UUID, minPosition int64) (string, []string, int64, error) {
 	b.asked = append(b.asked, minPosition)
 	return "", nil, 0, b.err
+}
+
+func (b *slowBasis) IndicatorsOf(context.Context, uuid.UUID, uuid.UUID, int64) ([]uuid.UUID, error) {
+	return nil, b.err
 }

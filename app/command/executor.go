@@ -36,6 +36,9 @@ type executor[S, C, E any] struct {
 	// sign gives the signature an event carries in its metadata, if it is one
 	// that is signed; nil if the aggregate has none.
 	sign func(E, fact.Actor) *eventlog.Signature
+	// second names the second person behind an event, "" if there is none; nil if
+	// the aggregate needs none.
+	second func(E) string
 	// revision is what Result.Revision says of a state; nil = always 0.
 	revision func(S) int
 
@@ -69,7 +72,8 @@ type request[S, C any] struct {
 // the member who started it.
 type asking struct {
 	fact.Actor
-	onBehalfOf string
+	onBehalfOf    string
+	policyVersion int // of the organization's policy that the decision rests on
 }
 
 func (x *executor[S, C, E]) stream(id uuid.UUID) string { return x.kind + "-" + id.String() }

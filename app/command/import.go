@@ -3,40 +3,97 @@ package command
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
 	"fmt"
-	"sync"
+	"net/url"
+	"strconv"
 	"time"
 
 	"github.com/google/uuid"
-	"golang.org/x/sync/errgroup"
 
 	"strata.dev/strata/app/eventlog"
 	"strata.dev/strata/app/stratml"
 	"strata.dev/strata/domain/authz"
 	"strata.dev/strata/domain/calendar"
-	"strata.dev/strata/domain/fact"
-	"strata.dev/strata/domain/indicator"
-	"strata.dev/strata/domain/strategy"
+	"strata.dev/strata/domain/fault"
+	"strata.dev/strata/domain/source"
 )
 
-const (
-	// importerID names the process that records an import's measurements.
-	importerID = "stratml-import"
-	// parallelIndicators is how many indicators one import writes at a time.
-	parallelIndicators = 8
-)
-
-// Imports turns documents into strategies. Safe for concurrent use.
+// Imports turns documents into strategies, in two steps. Start reads a
+// document, makes sure that all of it would be taken, and records that it was
+// accepted; Run applies it. Everything that Run needs is in the log and in the
+// store of imports by then, so anybody who knows the id can go on with an
+// import, in any process, at any time. Safe for concurrent use.
+//
+// All ids, of appends and aggregates, are made from the import's id, and that
+// from the call's command id: what is in the log already stays as it is,
+// wherever an import was interrupted and however often it is gone on with. An
+// import ends in draft: it never approves.
 type Imports struct {
 	organizations *Organizations
 	strategies    *Strategies
 	indicators    *Indicators
+	sources       *executor[source.State, source.Command, source.Event]
+	options       Options
 }
 
-// Imported is the answer to an import.
-type Imported struct {
+func newImports(o Options, organizations *Organizations, strategies *Strategies, indicators *Indicators) *Imports {
+	x := newExecutor("source", o, source.Decide, source.State.Apply)
+	x.second = func(e source.Event) string {
+		if a, ok := e.(source.ImportAccepted); ok {
+			return a.AuthorizedBy
+		}
+		return ""
+	}
+	return &Imports{organizations: organizations, strategies: strategies, indicators: indicators, sources: x, options: o}
+}
+
+// fileSources is the namespace of the ids of file sources.
+var fileSources = uuid.MustParse("3c0c8f0e-8f0b-5a53-9d7e-6a1d9f2b7c41")
+
+// fileSource is the id of an organization's source of files: it follows from
+// the organization, nobody registers it.
+func fileSource(organizationID uuid.UUID) uuid.UUID {
+	return uuid.NewSHA1(fileSources, organizationID[:])
+}
+
+// ImportRequest is one upload.
+type ImportRequest struct {
+	Document   []byte               // the file's bytes
+	AssumeType stratml.DocumentType // of a Part 2 document that does not say it; "" = refuse such a document
+	RevisionOf uuid.UUID            // the strategy in force of which this is the next revision; zero = a new strategy
+	Again      bool                 // import a content that was imported before; needs Reason
+	Reason     string               // why; recorded
+}
+
+// Fingerprint says what is asked (Call.Hash): the bytes and how to take them.
+func (r ImportRequest) Fingerprint(method, path string) []byte {
+	return r.FingerprintOf(method, path, sha256.Sum256(r.Document))
+}
+
+// FingerprintOf is Fingerprint for a document of which only the SHA-256 is at
+// hand: for those who countersign an import.
+func (r ImportRequest) FingerprintOf(method, path string, sum [sha256.Size]byte) []byte {
+	q := url.Values{"documentType": {string(r.AssumeType)}, "reason": {r.Reason}, "again": {strconv.FormatBool(r.Again)}, "revisionOf": {r.RevisionOf.String()}}
+	return FingerprintBytes(method, path+"?"+q.Encode(), sum[:])
+}
+
+// Import is what was accepted.
+type Import struct {
+	source.ImportAccepted
 	ImportID   uuid.UUID
 	StrategyID uuid.UUID
+	AcceptedBy string // member
+	AcceptedAt time.Time
+	Position   int64 // of the acceptance
+	Replayed   bool  // what is answered was in the log already
+}
+
+// Imported is the answer to an import that was applied.
+type Imported struct {
+	Import
 	Revision   int   // of the strategy; always a draft
 	Version    int64 // of the strategy's stream after the import's last append to it
 	Position   int64 // of the import's last event
@@ -44,270 +101,265 @@ type Imported struct {
 	Recorded   Recorded
 	Deviations stratml.Deviations  // of the document
 	Omitted    []stratml.Deviation // what was not recorded as it stands, and why
-	Replayed   bool                // everything was in the log already
 }
 
-// Recorded counts what an import recorded.
+// Recorded counts what an import records.
 type Recorded struct {
-	Goals, Objectives, Indicators, Targets, Measurements int
+	Goals, Objectives, Indicators, Targets, Measurements int // new ones
+	Amended, Moved, Retired                              int // elements of the plan that were there
+	Redefined                                            int // indicators that were there
 }
 
 // Progress of an import, in appends.
 type Progress struct{ Done, Total int }
 
-// StratML imports a document as a new strategy in draft: first the strategy
-// with its goals and objectives, then each indicator with its targets and
-// measurements, in several appends. Nothing is written if any part of the
-// document would be refused.
-//
-// All ids, of appends and aggregates, are made from the call's command id. An
-// import that was interrupted at any point (error, crash, canceled ctx) is
-// finished by calling again with the same command id, hash and document; what
-// is in the log already stays as it is. The first append carries the command id
-// itself, so another request under the same key is refused.
-//
-// The asking member needs the role strategy_author and is the author of plan,
-// indicators and targets; measurements are recorded by the import process on
-// his behalf (nobody measures by being able to upload a file).
-//
-// progress, if not nil, is called after every append, from one goroutine at a time.
-func (i *Imports) StratML(ctx context.Context, call Call, doc *stratml.Document, progress func(Progress)) (Imported, error) {
-	if call.CommandID == uuid.Nil || len(call.Hash) == 0 {
-		return Imported{}, ErrIncomplete
+// Import is Start and Run for those who wait.
+func (i *Imports) Import(ctx context.Context, call Call, r ImportRequest, progress func(Progress)) (Imported, error) {
+	a, plan, err := i.start(ctx, call, r)
+	if err != nil {
+		return Imported{}, err
 	}
-	plan := planImport(call.CommandID, doc, calendar.Of(i.strategies.executor.options.Clock()))
-	_, hash, begun, err := i.strategies.executor.options.Log.FindCommand(ctx, call.CommandID)
-	switch {
-	case err != nil:
-		return Imported{}, fmt.Errorf("look for import %s: %w", call.CommandID, err)
-	case begun && !bytes.Equal(hash, call.Hash):
-		return Imported{}, eventlog.ErrCommandReused
-	case !begun:
-		if err := i.rehearse(ctx, call, plan); err != nil {
-			return Imported{}, err
-		}
+	if plan == nil {
+		return i.Run(ctx, call.Principal.OrganizationID, a.ImportID, progress)
 	}
-	run := &importRun{imports: i, call: call, plan: plan, progress: progress, replayed: true}
-	run.total = len(plan.plan)
-	for _, ind := range plan.indicators {
-		run.total += len(ind.chunks)
-	}
-	if err := run.all(ctx, doc); err != nil {
-		return Imported{}, fmt.Errorf("import of strategy %s: %w", plan.strategyID, err)
-	}
-	return Imported{
-		ImportID:   plan.importID,
-		StrategyID: plan.strategyID,
-		Revision:   run.strategy.Revision,
-		Version:    run.strategy.Version,
-		Position:   run.position,
-		Document:   doc.Count(),
-		Recorded:   plan.recorded(),
-		Deviations: doc.Deviations,
-		Omitted:    plan.omitted,
-		Replayed:   run.replayed,
-	}, nil
+	return i.apply(ctx, a, plan, progress)
 }
 
-// rehearse decides everything on empty states and writes nothing: a document
-// is refused as a whole or not at all.
-func (i *Imports) rehearse(ctx context.Context, call Call, plan *importPlan) error {
+// Start accepts a document, or refuses it. Nothing of the plan is written yet.
+//
+// A document that cannot be read or taken, or that says the same as one before,
+// is refused with the fault that says why, after source.ingest-rejected was
+// recorded: that and nothing else. Who may not import, or asks for what the
+// strategy's state does not allow, is refused without a trace of the document.
+//
+// The same call again gives the same answer (Replayed), or the same refusal.
+func (i *Imports) Start(ctx context.Context, call Call, r ImportRequest) (Import, error) {
+	a, _, err := i.start(ctx, call, r)
+	if err != nil {
+		return Import{}, err
+	}
+	return a.Import, nil
+}
+
+// start gives the plan, too, unless the import was accepted before.
+func (i *Imports) start(ctx context.Context, call Call, r ImportRequest) (*accepted, *importPlan, error) {
+	if call.CommandID == uuid.Nil || len(call.Hash) == 0 {
+		return nil, nil, ErrIncomplete
+	}
+	if a, found, err := i.answered(ctx, call); found || err != nil {
+		return a, nil, err
+	}
 	m, err := i.organizations.member(ctx, call.Principal, time.Now())
+	if err != nil {
+		return nil, nil, err
+	}
+	importID := step(call.CommandID, "import")
+	in := intake{imports: i, call: call, request: r, member: m, importID: importID, strategyID: step(importID, "strategy"), scope: ""}
+	if r.RevisionOf != uuid.Nil {
+		in.strategyID, in.scope = r.RevisionOf, r.RevisionOf.String()
+	}
+	// Reading 16 MB is not for those who may not import.
+	if err := authz.Check(m.actor(in.scope), authz.ImportStratML); err != nil {
+		return nil, nil, err
+	}
+	sum := sha256.Sum256(r.Document)
+	in.sha256 = hex.EncodeToString(sum[:])
+	if err := in.examine(ctx); err != nil {
+		return nil, nil, in.refuse(ctx, err)
+	}
+	if err := in.keep(ctx); err != nil {
+		return nil, nil, err
+	}
+	result, err := in.record(ctx, source.AcceptImport(in.accept))
+	if errors.Is(err, source.ErrIdentical) { // somebody was faster with it
+		return nil, nil, in.refuse(ctx, err)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	a, err := i.acceptedAt(ctx, call.Principal.OrganizationID, result.Version)
+	if err != nil {
+		return nil, nil, err
+	}
+	if a.Replayed = result.Replayed; a.Replayed {
+		return a, nil, nil
+	}
+	return a, in.plan, nil
+}
+
+// intake is one document on its way in.
+type intake struct {
+	imports    *Imports
+	call       Call
+	request    ImportRequest
+	member     member
+	importID   uuid.UUID
+	strategyID uuid.UUID
+	scope      string // within which the member must be an author
+	sha256     string
+	accept     source.ImportAccepted
+	plan       *importPlan
+}
+
+// examine reads the document and decides everything that it would lead to,
+// without writing anything: a document is refused as a whole or not at all.
+func (in *intake) examine(ctx context.Context) error {
+	day := calendar.Of(in.imports.options.Clock())
+	doc, kept, omitted, err := in.imports.read(ctx, in.request.Document, in.request.AssumeType, day)
 	if err != nil {
 		return err
 	}
-	by := m.actor(plan.strategyID.String())
-	by.At = m.now
-	var s strategy.State
-	for _, c := range plan.plan {
-		for _, command := range c.commands {
-			if draft, ok := command.(strategy.DraftStrategy); ok {
-				draft.StrategyID = plan.strategyID.String()
-				command = draft
-			}
-			events, err := strategy.Decide(s, by, command)
-			if err != nil {
-				return err
-			}
-			for _, e := range events {
-				s = s.Apply(by, e)
-			}
+	organizationID := in.call.Principal.OrganizationID
+	var b *base
+	var matched []source.Match
+	if in.request.RevisionOf != uuid.Nil {
+		if b, err = in.imports.baseNow(ctx, organizationID, in.request.RevisionOf); err != nil {
+			return err
+		}
+		matched = b.match(kept)
+	}
+	in.plan = planImport(planning{
+		importID: in.importID, strategyID: in.strategyID, reason: in.request.Reason, base: b, matched: matched,
+	}, doc, kept, omitted)
+	second, err := in.member.second(in.call, in.scope)
+	if err != nil {
+		return err
+	}
+	if err := in.rehearse(ctx, b, second); err != nil {
+		return err
+	}
+	in.accept = source.ImportAccepted{
+		ImportID: in.importID.String(), StrategyID: in.strategyID.String(), Plan: source.New, Matched: matched,
+		DocumentSHA256: in.sha256, Size: len(in.request.Document), ContentHash: kept.ContentHash(), Format: source.Part2,
+		DocumentType: string(doc.Type), TypeAssumed: doc.TypeAssumed, Counts: countsOf(doc),
+		Again: in.request.Again, Reason: in.request.Reason, Day: day, Layout: importLayout,
+	}
+	if doc.Part == stratml.Part1 {
+		in.accept.Format = source.Part1
+	}
+	if b != nil {
+		in.accept.Plan, in.accept.BaseVersion, in.accept.BaseHead = source.Revision, b.version, b.head
+		if in.plan.authorized {
+			in.accept.AuthorizedBy = second.ID
 		}
 	}
-	for _, ind := range plan.indicators {
-		var s indicator.State
-		for _, c := range ind.chunks {
-			for _, command := range c.commands {
-				actor := by
-				switch c := command.(type) {
-				case indicator.DefineIndicator:
-					c.IndicatorID = ind.id.String()
-					command = c
-				case indicator.RecordMeasurement:
-					actor = importer(by).Actor
-				}
-				events, err := indicator.Decide(s, actor, command)
-				if err != nil {
-					return fmt.Errorf("indicator %d: %w", ind.number+1, err)
-				}
-				for _, e := range events {
-					s = s.Apply(actor, e)
-				}
-			}
-		}
+	listDeviations(&in.accept, doc.Deviations, in.plan.omitted)
+
+	// Whether the same was imported before is decided again with the append.
+	f, err := in.imports.register(ctx, organizationID, true)
+	if err != nil {
+		return err
 	}
-	return ctx.Err()
+	by := in.member.actor(in.scope)
+	by.At = in.member.now
+	_, err = source.Decide(f.state, by, source.AcceptImport(in.accept))
+	if errors.Is(err, source.ErrImportID) {
+		return nil // the same call is being answered elsewhere, and the append will tell
+	}
+	return err
 }
 
-// importer is the process that records measurements for a member.
-func importer(by fact.Actor) asking {
-	return asking{Actor: fact.Actor{ID: importerID, Kind: fact.Process, At: by.At}, onBehalfOf: by.ID}
-}
-
-// importChunk appends a part of an import to an indicator. Whoever imports must
-// be an author for as long as it takes.
-func (i *Indicators) importChunk(ctx context.Context, call Call, id uuid.UUID, commands []indicator.Command) (Result, error) {
-	prepare := i.preparer(call, id)
-	return i.executor.execute(ctx, request[indicator.State, indicator.Command]{
-		call: call, owner: call.Principal.OrganizationID, id: id, commands: commands,
-		prepare: func(ctx context.Context, s indicator.State, c indicator.Command, since time.Time) (asking, indicator.Command, error) {
-			by, c, err := prepare(ctx, s, c, since)
-			if err != nil {
-				return by, c, err
-			}
-			if _, ok := c.(indicator.RecordMeasurement); ok {
-				if err := authz.Check(by.Actor, authz.DefineIndicator); err != nil {
-					return by, c, err
-				}
-				by = importer(by.Actor)
-			}
-			return by, c, nil
-		},
+// keep stores what is needed beside the log, before the log says that it is there.
+func (in *intake) keep(ctx context.Context) error {
+	store, organizationID := in.imports.options.Imports, in.call.Principal.OrganizationID
+	if err := store.Keep(ctx, organizationID, in.sha256, in.request.Document); err != nil {
+		return err
+	}
+	_, begun, err := store.Run(ctx, organizationID, in.importID)
+	if err != nil || begun {
+		return err
+	}
+	return store.SaveRun(ctx, ImportRun{
+		OrganizationID: organizationID, ImportID: in.importID, State: ImportAccepted, Progress: Progress{Total: in.plan.appends()},
 	})
 }
 
-// importRun is one import at work.
-type importRun struct {
-	imports  *Imports
-	call     Call
-	plan     *importPlan
-	progress func(Progress)
-	total    int
-
-	mu       sync.Mutex
-	done     int
-	position int64
-	replayed bool
-	strategy Result
-}
-
-func (r *importRun) all(ctx context.Context, doc *stratml.Document) error {
-	for n, c := range r.plan.plan {
-		call := r.stepCall(doc, r.call.CommandID)
-		if n > 0 {
-			call.CommandID = step(r.call.CommandID, "plan", c.from, c.to)
-		}
-		result, err := r.imports.strategies.Execute(ctx, call, r.plan.strategyID, c.commands...)
-		if err != nil {
-			return err
-		}
-		r.finished(result)
-		r.strategy = result
+// refuse records that the document was refused, if that is about the document,
+// and gives the refusal. What is refused must be on record before anybody hears of it.
+func (in *intake) refuse(ctx context.Context, refused error) error {
+	f, ok := errors.AsType[*fault.Fault](refused)
+	if !ok {
+		return refused
 	}
-	// Definitions one after another: their order in the log is the document's, and
-	// that is the order in which everybody reads them.
-	for _, ind := range r.plan.indicators {
-		if err := r.append(ctx, doc, ind, ind.chunks[0]); err != nil {
-			return err
-		}
+	reject := source.RejectIngest{MessageID: in.importID.String(), PayloadSHA256: in.sha256, Size: len(in.request.Document)}
+	switch {
+	case f.Is(stratml.ErrRefused), f.Is(stratml.ErrTooLarge):
+		reject.Code, _ = f.Extra["reason"].(string)
+		reject.Line, _ = f.Extra["line"].(int)
+		reject.Column, _ = f.Extra["column"].(int)
+	case f.Is(source.ErrIdentical):
+		reject.Code = f.Rule
+	case f.Kind == fault.Invalid && f.Is(errContent):
+		reject.Code = "not-acceptable"
+	default:
+		return refused
 	}
-	// One error ends the rest; what is under way then finishes or fails as it may.
-	g, working := errgroup.WithContext(ctx)
-	g.SetLimit(parallelIndicators)
-	for _, ind := range r.plan.indicators {
-		if working.Err() != nil {
-			break
-		}
-		g.Go(func() error {
-			for _, c := range ind.chunks[1:] {
-				if err := r.append(working, doc, ind, c); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-	}
-	if err := g.Wait(); err != nil {
+	if _, err := in.record(ctx, reject); err != nil {
 		return err
 	}
-	if err := ctx.Err(); err != nil {
-		return eventlog.ErrUnavailable.Because(err)
-	}
-	return nil
+	return refused
 }
 
-// append records one chunk of an indicator.
-func (r *importRun) append(ctx context.Context, doc *stratml.Document, ind indicatorPlan, c chunk[indicator.Command]) error {
-	call := r.stepCall(doc, step(r.call.CommandID, "results", ind.number, c.from, c.to))
-	result, err := r.imports.indicators.importChunk(ctx, call, ind.id, c.commands)
-	if err != nil {
-		return fmt.Errorf("indicator %d: %w", ind.number+1, err)
-	}
-	r.finished(result)
-	return nil
-}
-
-// stepCall is the call of one append: no expected version (the aggregates are
-// the import's own), and everything under one correlation.
-func (r *importRun) stepCall(doc *stratml.Document, id uuid.UUID) Call {
-	call := r.call
-	call.CommandID = id
+// record appends to the organization's register of imports.
+func (in *intake) record(ctx context.Context, c source.Command) (Result, error) {
+	i, call := in.imports, in.call
+	id := fileSource(call.Principal.OrganizationID)
 	call.Expected = nil
-	call.Origin.Kind = "import"
-	call.Origin.MessageID = r.plan.importID.String()
-	call.Origin.PayloadSHA256 = doc.SHA256
+	call.Origin.Kind, call.Origin.SourceID = "import", id.String()
+	call.Origin.MessageID, call.Origin.PayloadSHA256 = in.importID.String(), in.sha256
+	if call.Reason == "" {
+		call.Reason = in.request.Reason
+	}
 	if call.CorrelationID == "" {
-		call.CorrelationID = r.plan.importID.String()
+		call.CorrelationID = in.importID.String()
 	}
-	return call
+	result, err := i.sources.execute(ctx, request[source.State, source.Command]{
+		call: call, owner: call.Principal.OrganizationID, id: id, commands: []source.Command{c},
+		prepare: func(ctx context.Context, _ source.State, c source.Command, since time.Time) (asking, source.Command, error) {
+			m, err := i.organizations.member(ctx, call.Principal, since)
+			if err != nil {
+				return asking{}, nil, err
+			}
+			return m.asking(in.scope), c, nil
+		},
+	})
+	if err != nil {
+		return Result{}, fmt.Errorf("record import %s: %w", in.importID, err)
+	}
+	return result, nil
 }
 
-func (r *importRun) finished(result Result) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.done++
-	r.position = max(r.position, result.Position)
-	r.replayed = r.replayed && result.Replayed
-	if r.progress != nil {
-		r.progress(Progress{Done: r.done, Total: r.total})
+// read parses a document and gives what is kept of it.
+func (i *Imports) read(ctx context.Context, document []byte, assume stratml.DocumentType, day calendar.Date) (doc, kept *stratml.Document, omitted []stratml.Deviation, err error) {
+	doc, err = i.options.Documents.Parse(ctx, bytes.NewReader(document), stratml.Options{AssumeType: assume})
+	if err != nil {
+		return nil, nil, nil, err
 	}
+	kept, omitted = doc.Kept(string(day))
+	return doc, kept, omitted, nil
 }
 
-func (p *importPlan) recorded() Recorded {
-	var n Recorded
-	for _, c := range p.plan {
-		for _, command := range c.commands {
-			switch command.(type) {
-			case strategy.AddGoal:
-				n.Goals++
-			case strategy.AddObjective:
-				n.Objectives++
-			}
-		}
+// register is the organization's register of imports.
+func (i *Imports) register(ctx context.Context, organizationID uuid.UUID, refresh bool) (folded[source.State], error) {
+	return i.sources.load(ctx, organizationID, i.sources.stream(fileSource(organizationID)), refresh)
+}
+
+// answered gives what the call's command id was answered with before.
+func (i *Imports) answered(ctx context.Context, call Call) (*accepted, bool, error) {
+	receipt, hash, found, err := i.options.Log.FindCommand(ctx, call.CommandID)
+	switch {
+	case err != nil:
+		return nil, false, fmt.Errorf("look for import %s: %w", call.CommandID, err)
+	case !found:
+		return nil, false, nil
+	case !bytes.Equal(hash, call.Hash) || receipt.StreamID != i.sources.stream(fileSource(call.Principal.OrganizationID)):
+		return nil, true, eventlog.ErrCommandReused
 	}
-	for _, ind := range p.indicators {
-		for _, c := range ind.chunks {
-			for _, command := range c.commands {
-				switch command.(type) {
-				case indicator.DefineIndicator:
-					n.Indicators++
-				case indicator.SetTarget:
-					n.Targets++
-				case indicator.RecordMeasurement:
-					n.Measurements++
-				}
-			}
-		}
+	// The answer is for who asked first; the command id is made from who that is.
+	a, err := i.acceptedAt(ctx, call.Principal.OrganizationID, receipt.Version)
+	if err != nil {
+		return nil, true, err
 	}
-	return n
+	a.Replayed = true
+	return a, true, nil
 }

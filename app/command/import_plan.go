@@ -2,56 +2,50 @@ package command
 
 import (
 	"fmt"
-	"strings"
+	"slices"
 
 	"github.com/google/uuid"
 
 	"strata.dev/strata/app/stratml"
 	"strata.dev/strata/domain/calendar"
 	"strata.dev/strata/domain/indicator"
+	"strata.dev/strata/domain/source"
 	"strata.dev/strata/domain/strategy"
 )
 
-// Codes of what an import left out or filled in, beside the deviations of the
-// document itself. Nothing is left out without one.
-const (
-	EmptyResult     = "result-without-value"  // neither number nor descriptor: no measurement
-	ResultNoNumber  = "result-not-a-number"   // of a quantitative indicator
-	ResultNoPeriod  = "result-without-period" // and the plan has none either
-	ResultBackwards = "result-period-backwards"
-	ResultTwice     = "result-period-twice" // the first in the document counts
-	ResultInFuture  = "result-in-future"    // an actual result of a period that has not begun
-	PeriodAssumed   = "result-period-assumed"
-	PlanBackwards   = "plan-period-backwards"
-	NameAssumed     = "name-assumed"
-	UnitAssumed     = "unit-assumed"
-	PersonWithheld  = "person-withheld" // the log never forgets, so it is not told names
-)
+// importLayout is how imports are divided into appends now. It is part of what
+// is accepted and of the appends' command ids: a release that divides in
+// another way gives it another number, and still knows this one for imports
+// that were accepted before.
+const importLayout = 1
 
-// Sizes of one append: well below what the log takes, large enough that a plan
-// of a usual size is one.
+// Sizes of one append in layout 1: well below what the log takes, large enough
+// that a plan of a usual size is one.
 const (
 	elementsPerChunk = 400
 	resultsPerChunk  = 400 // each may bring a second event, of changed health
 )
 
+// planReason is why elements change if the importing person gives no reason.
+const planReason = "Imported from a StratML document."
+
 // importPlan is a document as commands, in chunks of one append each. It is
-// made from the document and the command's id alone, so a repetition makes the
-// same plan with the same ids.
+// made from what was accepted alone: a repetition makes the same plan with the
+// same ids.
 type importPlan struct {
-	command    uuid.UUID
 	importID   uuid.UUID
 	strategyID uuid.UUID
+	reason     string
+	doc        *stratml.Document // as it came
 	plan       []chunk[strategy.Command]
 	indicators []indicatorPlan
 	omitted    []stratml.Deviation
-	today      calendar.Date
-	period     calendar.Period // of the plan; zero if it has none
+	authorized bool // holds what takes a second person once a strategy is in force (S15)
+	path       string
 }
 
-// chunk is one append: the elements or results from one ordinal of the document
-// up to another. The span is part of the append's command id, so that a release
-// that cuts differently never takes another span for this one.
+// chunk is one append: the commands from one ordinal up to another. The span is
+// part of the append's command id.
 type chunk[C any] struct {
 	from, to int
 	commands []C
@@ -60,47 +54,170 @@ type chunk[C any] struct {
 type indicatorPlan struct {
 	id     uuid.UUID
 	number int                        // in the document
-	chunks []chunk[indicator.Command] // the definition alone, then the results
+	chunks []chunk[indicator.Command] // the definition alone, if there is something to define, then the results
 }
 
-func planImport(command uuid.UUID, doc *stratml.Document, today calendar.Date) *importPlan {
-	p := &importPlan{
-		command: command, importID: step(command, "import"), strategyID: step(command, "strategy"), today: today,
+// planning is what a plan is made from, beside the document.
+type planning struct {
+	importID, strategyID uuid.UUID
+	reason               string
+	base                 *base // nil for a new strategy
+	matched              []source.Match
+}
+
+func planImport(g planning, doc, kept *stratml.Document, omitted []stratml.Deviation) *importPlan {
+	p := &importPlan{importID: g.importID, strategyID: g.strategyID, reason: g.reason, doc: doc, omitted: omitted, path: rootOf(doc)}
+	if p.reason == "" {
+		p.reason = planReason
 	}
-	commands := []strategy.Command{strategy.DraftStrategy{
-		DocumentType: strategy.DocumentType(doc.Type),
-		Frame:        p.frame(doc),
-		ImportID:     p.importID.String(),
-	}}
-	objectives := 0
+	m := matchesOf(g.matched)
+	var commands []strategy.Command
+	if g.base == nil {
+		commands = []strategy.Command{strategy.DraftStrategy{
+			DocumentType: strategy.DocumentType(kept.Type), Frame: frameOf(kept), ImportID: p.importID.String(),
+		}}
+	} else {
+		commands = p.reopen(g.base, kept)
+	}
+	elements := elementsOf(kept)
+	for _, goal := range elements.goals {
+		commands = append(commands, p.goal(g.base, m, goal)...)
+	}
+	for _, objective := range elements.objectives {
+		commands = append(commands, p.objective(g.base, m, objective)...)
+	}
+	if g.base != nil {
+		commands = append(commands, p.retire(g.base, m)...)
+	}
+	if g.base == nil { // goals and their objectives as a reader meets them
+		commands = inDocumentOrder(commands)
+	}
+	p.plan = cut(commands, elementsPerChunk)
+	for _, ind := range elements.indicators {
+		p.indicator(g.base, m, ind)
+	}
+	return p
+}
+
+// place is where an element is in a document.
+type place struct {
+	ordinal int // among all of its kind
+	parent  int // ordinal of the goal or objective it is under
+	path    string
+}
+
+type (
+	goalElement struct {
+		stratml.Goal
+		place
+	}
+	objectiveElement struct {
+		stratml.Objective
+		place
+	}
+	indicatorElement struct {
+		stratml.Indicator
+		place
+	}
+)
+
+type elements struct {
+	goals      []goalElement
+	objectives []objectiveElement
+	indicators []indicatorElement
+}
+
+func elementsOf(doc *stratml.Document) elements {
+	var all elements
 	for g, goal := range doc.Goals {
-		goalID := step(p.command, "goal", g)
-		path := fmt.Sprintf("%s/StrategicPlanCore/Goal[%d]", root(doc), g+1)
-		commands = append(commands, strategy.AddGoal{
-			GoalID:     goalID.String(),
-			Identifier: goal.Identifier, Sequence: goal.Sequence,
-			Name:         p.name(goal.Name, goal.Description, fmt.Sprintf("Goal %d", g+1), goal.Place, path),
-			Description:  goal.Description,
-			Stakeholders: p.stakeholders(goal.Stakeholders, goal.Place, path), OtherInformation: goal.OtherInformation,
-			ImportID: p.importID.String(),
-		})
+		path := fmt.Sprintf("%s/StrategicPlanCore/Goal[%d]", rootOf(doc), g+1)
+		all.goals = append(all.goals, goalElement{goal, place{g, 0, path}})
 		for o, objective := range goal.Objectives {
-			objectiveID := step(p.command, "objective", objectives)
-			objectives++
-			path := fmt.Sprintf("%s/Objective[%d]", path, o+1)
-			commands = append(commands, strategy.AddObjective{
-				ObjectiveID: objectiveID.String(), GoalID: goalID.String(),
-				Identifier: objective.Identifier, Sequence: objective.Sequence, Name: objective.Name, Description: objective.Description,
-				Stakeholders: p.stakeholders(objective.Stakeholders, objective.Place, path), OtherInformation: objective.OtherInformation,
-				ImportID: p.importID.String(),
-			})
+			path, parent := fmt.Sprintf("%s/Objective[%d]", path, o+1), len(all.objectives)
+			all.objectives = append(all.objectives, objectiveElement{objective, place{parent, g, path}})
 			for i, ind := range objective.Indicators {
-				p.indicator(ind, objectiveID, fmt.Sprintf("%s/PerformanceIndicator[%d]", path, i+1))
+				all.indicators = append(all.indicators, indicatorElement{
+					ind, place{len(all.indicators), parent, fmt.Sprintf("%s/PerformanceIndicator[%d]", path, i+1)},
+				})
 			}
 		}
 	}
-	p.plan = cut(commands, elementsPerChunk)
-	return p
+	return all
+}
+
+func (p *importPlan) goalID(m matches, ordinal int) string {
+	return m.id("goal", ordinal, step(p.importID, "goal", ordinal))
+}
+
+func (p *importPlan) objectiveID(m matches, ordinal int) string {
+	return m.id("objective", ordinal, step(p.importID, "objective", ordinal))
+}
+
+// goal gives the commands that make a goal of the strategy like the document's.
+func (p *importPlan) goal(b *base, m matches, g goalElement) []strategy.Command {
+	id := p.goalID(m, g.ordinal)
+	add := strategy.AddGoal{
+		GoalID: id, Identifier: g.Identifier, Sequence: g.Sequence, Name: g.Name, Description: g.Description,
+		Stakeholders: stakeholdersOf(g.Stakeholders), OtherInformation: g.OtherInformation, ImportID: p.importID.String(),
+	}
+	if !m.has("goal", g.ordinal) {
+		return []strategy.Command{add}
+	}
+	before, _ := b.state.InForce.Plan.Goal(id)
+	edits := editsBetween(goalContents(strategy.AddGoal{
+		Identifier: before.Identifier, Sequence: before.Sequence, Name: before.Name, Description: before.Description,
+		Stakeholders: before.Stakeholders, OtherInformation: before.OtherInformation,
+	}), goalContents(add))
+	if len(edits) == 0 {
+		return nil
+	}
+	return []strategy.Command{strategy.AmendGoal{GoalID: id, Edits: edits, Reason: p.reason}}
+}
+
+// objective likewise.
+func (p *importPlan) objective(b *base, m matches, o objectiveElement) []strategy.Command {
+	id, goalID := p.objectiveID(m, o.ordinal), p.goalID(m, o.parent)
+	add := strategy.AddObjective{
+		ObjectiveID: id, GoalID: goalID, Identifier: o.Identifier, Sequence: o.Sequence, Name: o.Name, Description: o.Description,
+		Stakeholders: stakeholdersOf(o.Stakeholders), OtherInformation: o.OtherInformation, ImportID: p.importID.String(),
+	}
+	if !m.has("objective", o.ordinal) {
+		return []strategy.Command{add}
+	}
+	var commands []strategy.Command
+	before, _ := b.state.InForce.Plan.Objective(id)
+	if before.GoalID != goalID {
+		commands = append(commands, strategy.MoveObjective{ObjectiveID: id, GoalID: goalID, Reason: p.reason})
+	}
+	edits := editsBetween(objectiveContents(strategy.AddObjective{
+		Identifier: before.Identifier, Sequence: before.Sequence, Name: before.Name, Description: before.Description,
+		Stakeholders: before.Stakeholders, OtherInformation: before.OtherInformation,
+	}), objectiveContents(add))
+	if len(edits) > 0 {
+		commands = append(commands, strategy.AmendObjective{ObjectiveID: id, Edits: edits, Reason: p.reason})
+	}
+	return commands
+}
+
+// inDocumentOrder puts each goal's objectives behind it.
+func inDocumentOrder(commands []strategy.Command) []strategy.Command {
+	under := map[string][]strategy.Command{}
+	for _, c := range commands {
+		if o, ok := c.(strategy.AddObjective); ok {
+			under[o.GoalID] = append(under[o.GoalID], c)
+		}
+	}
+	var ordered []strategy.Command
+	for _, c := range commands {
+		switch c := c.(type) {
+		case strategy.AddObjective:
+		case strategy.AddGoal:
+			ordered = append(append(ordered, c), under[c.GoalID]...)
+		default:
+			ordered = append(ordered, c)
+		}
+	}
+	return ordered
 }
 
 // cut divides commands into chunks of at most n.
@@ -113,7 +230,16 @@ func cut[C any](commands []C, n int) []chunk[C] {
 	return chunks
 }
 
-func root(doc *stratml.Document) string {
+// appends is how many appends applying the plan takes.
+func (p *importPlan) appends() int {
+	n := len(p.plan)
+	for _, ind := range p.indicators {
+		n += len(ind.chunks)
+	}
+	return n
+}
+
+func rootOf(doc *stratml.Document) string {
 	if doc.Part == stratml.Part1 {
 		return "/StrategicPlan"
 	}
@@ -125,24 +251,12 @@ func (p *importPlan) omit(code string, at stratml.Place, path, text string) {
 	p.omitted = append(p.omitted, stratml.Deviation{Code: code, Line: at.Line, Column: at.Column, Path: path, Text: text})
 }
 
-func (p *importPlan) frame(doc *stratml.Document) strategy.Frame {
+func frameOf(doc *stratml.Document) strategy.Frame {
 	a := doc.Administrative
-	start := stratml.Place{Line: 1, Column: 1}
 	f := strategy.Frame{
-		Identifier:       a.Identifier,
-		Description:      doc.Description,
-		OtherInformation: doc.OtherInformation,
-		Period:           calendar.Period{Start: calendar.Date(a.StartDate), End: calendar.Date(a.EndDate)},
-		SourceURI:        a.Source,
-		PublicationDate:  calendar.Date(a.PublicationDate),
-	}
-	f.Name = p.name(doc.Name, doc.Description, "Unnamed plan", start, root(doc))
-	if f.Period.Start != "" && f.Period.End != "" && f.Period.End < f.Period.Start {
-		p.omit(PlanBackwards, start, root(doc)+"/AdministrativeInformation", f.Period.String())
-		f.Period = calendar.Period{}
-	}
-	if f.Period.Valid() {
-		p.period = f.Period
+		Name: doc.Name, Identifier: a.Identifier, Description: doc.Description, OtherInformation: doc.OtherInformation,
+		Period:    calendar.Period{Start: calendar.Date(a.StartDate), End: calendar.Date(a.EndDate)},
+		SourceURI: a.Source, PublicationDate: calendar.Date(a.PublicationDate),
 	}
 	if doc.Vision != nil {
 		f.Vision, f.VisionIdentifier = doc.Vision.Description, doc.Vision.Identifier
@@ -151,69 +265,29 @@ func (p *importPlan) frame(doc *stratml.Document) strategy.Frame {
 		f.Mission, f.MissionIdentifier = doc.Mission.Description, doc.Mission.Identifier
 	}
 	for _, v := range doc.Values {
-		if v != (stratml.Value{}) {
-			f.Values = append(f.Values, strategy.Value(v))
-		}
+		f.Values = append(f.Values, strategy.Value(v))
 	}
-	for i, o := range doc.Organizations {
-		path := fmt.Sprintf("%s/StrategicPlanCore/Organization[%d]", root(doc), i+1)
+	for _, o := range doc.Organizations {
 		f.Organizations = append(f.Organizations, strategy.Organization{
 			Name: o.Name, Acronym: o.Acronym, Identifier: o.Identifier, Description: o.Description,
-			Stakeholders: p.stakeholders(o.Stakeholders, start, path),
+			Stakeholders: stakeholdersOf(o.Stakeholders),
 		})
-	}
-	if s := doc.Submitter; s != nil && s.GivenName+s.Surname+s.PhoneNumber+s.EmailAddress != "" {
-		p.omit(PersonWithheld, start, root(doc)+"/Submitter", "")
 	}
 	return f
 }
 
-// name gives an element the name that the domain asks for, when the document
-// has none.
-func (p *importPlan) name(name, description, fallback string, at stratml.Place, path string) string {
-	if name != "" {
-		return name
-	}
-	const limit = 120
-	name = fallback
-	if description != "" {
-		name = description
-		if words := []rune(description); len(words) > limit {
-			name = strings.TrimSpace(string(words[:limit])) + "…"
-		}
-	}
-	p.omit(NameAssumed, at, path+"/Name", name)
-	return name
-}
-
-// stakeholders leaves out forms left blank, and everything that says who a
-// person is: what goes into the log in clear stays there for ever.
-func (p *importPlan) stakeholders(list []stratml.Stakeholder, at stratml.Place, path string) []strategy.Stakeholder {
-	var kept []strategy.Stakeholder
-	for i, s := range list {
-		if s.Empty() {
-			continue
-		}
-		person := s.Type == string(strategy.PersonStakeholder)
-		k := strategy.Stakeholder{Kind: strategy.StakeholderKind(s.Type)}
-		if person {
-			p.omit(PersonWithheld, at, fmt.Sprintf("%s/Stakeholder[%d]", path, i+1), "")
-		} else {
-			k.Name, k.Description = s.Name, s.Description
-		}
+func stakeholdersOf(list []stratml.Stakeholder) []strategy.Stakeholder {
+	var all []strategy.Stakeholder
+	for _, s := range list {
+		k := strategy.Stakeholder{Kind: strategy.StakeholderKind(s.Type), Name: s.Name, Description: s.Description}
 		for _, r := range s.Roles {
-			role := strategy.Role{}
+			role := strategy.Role{Name: r.Name, Description: r.Description}
 			for _, t := range r.Types {
 				role.Types = append(role.Types, strategy.RoleType(t))
 			}
-			if !person {
-				role.Name, role.Description = r.Name, r.Description
-			}
-			if role.Name != "" || role.Description != "" || len(role.Types) > 0 {
-				k.Roles = append(k.Roles, role)
-			}
+			k.Roles = append(k.Roles, role)
 		}
-		kept = append(kept, k)
+		all = append(all, k)
 	}
-	return kept
+	return slices.Clip(all)
 }

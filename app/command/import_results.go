@@ -1,8 +1,7 @@
 package command
 
 import (
-	"fmt"
-	"strings"
+	"strconv"
 
 	"github.com/google/uuid"
 
@@ -13,171 +12,187 @@ import (
 )
 
 // indicator plans one PerformanceIndicator: its definition, then its targets
-// and measurements in the order of the document.
-func (p *importPlan) indicator(ind stratml.Indicator, objectiveID uuid.UUID, path string) {
-	number := len(p.indicators)
-	at := indicatorPlan{id: step(p.command, "indicator", number), number: number}
-	r := results{plan: p, id: at.id, quantitative: isQuantitative(ind), seen: map[string]bool{}}
-	definition := indicator.Definition{
-		Identifier:       ind.Identifier,
-		Sequence:         ind.Sequence,
-		Name:             p.name(ind.Dimension, ind.OtherInformation, fmt.Sprintf("Indicator %d", number+1), ind.Place, path),
-		Unit:             ind.Unit,
-		Type:             indicator.Qualitative,
-		ValueChainStage:  ind.ValueChainStage,
-		Direction:        indicator.Undefined, // StratML does not say which way is better
-		Relationships:    relationships(ind.Relationships),
-		OtherInformation: ind.OtherInformation,
+// and measurements by period.
+func (p *importPlan) indicator(b *base, m matches, ind indicatorElement) {
+	objectiveID := p.objectiveID(m, ind.parent)
+	at := indicatorPlan{number: ind.ordinal, id: step(p.importID, "indicator", ind.ordinal)}
+	before := indicator.State{Definition: definitionOf(ind.Indicator)}
+	var definition []indicator.Command
+	if m.has("indicator", ind.ordinal) {
+		before = b.indicator(m.id("indicator", ind.ordinal, uuid.Nil))
+		at.id = uuid.MustParse(before.ID) // the log holds no other ids
+		definition = p.redefine(before, ind, objectiveID)
+	} else {
+		definition = []indicator.Command{indicator.DefineIndicator{
+			StrategyID: p.strategyID.String(), ObjectiveID: objectiveID, Definition: before.Definition, ImportID: p.importID.String(),
+		}}
 	}
-	if definition.Unit == "" {
-		definition.Unit = "unspecified"
-		p.omit(UnitAssumed, ind.Place, path+"/UnitOfMeasurement", definition.Unit)
+	if len(definition) > 0 {
+		p.authorized = true
+		at.chunks = append(at.chunks, chunk[indicator.Command]{commands: definition})
 	}
-	if r.quantitative {
-		definition.Type = indicator.Quantitative
-	}
-	definition.Frequency, definition.YearStart = p.grid(ind)
-
-	at.chunks = append(at.chunks, chunk[indicator.Command]{commands: []indicator.Command{indicator.DefineIndicator{
-		StrategyID: p.strategyID.String(), ObjectiveID: objectiveID.String(), Definition: definition, ImportID: p.importID.String(),
-	}}})
 	var current chunk[indicator.Command]
-	count := func() {
-		// Counted are the results of the document, recorded or not: where a
-		// chunk ends must not depend on the day.
+	actuals := 0
+	add := func(c indicator.Command, ok bool) {
+		if ok {
+			current.commands = append(current.commands, c)
+		}
+		// Counted are the results of the document, recorded or not: where a chunk
+		// ends must not depend on what is there already.
 		if current.to++; current.to-current.from == resultsPerChunk {
-			at.chunks = append(at.chunks, current)
-			current = chunk[indicator.Command]{from: current.to, to: current.to}
+			at.flush(&current)
 		}
 	}
-	for m, instance := range ind.Instances {
-		place := fmt.Sprintf("%s/MeasurementInstance[%d]", path, m+1)
-		for n, res := range instance.Targets {
-			if c, ok := r.target(res, fmt.Sprintf("%s/TargetResult[%d]", place, n+1)); ok {
-				current.commands = append(current.commands, c)
-			}
-			count()
+	for _, instance := range ind.Instances {
+		for _, r := range instance.Targets {
+			c, ok := p.target(before, r, ind.path)
+			p.authorized = p.authorized || ok
+			add(c, ok)
 		}
-		for n, res := range instance.Actuals {
-			if c, ok := r.actual(res, fmt.Sprintf("%s/ActualResult[%d]", place, n+1)); ok {
-				c.MeasurementID = step(p.command, "measurement", number, m, n).String()
-				current.commands = append(current.commands, c)
-			}
-			count()
+		for _, r := range instance.Actuals {
+			c, ok := p.actual(before, r, ind.path)
+			c.MeasurementID = step(p.importID, "measurement", ind.ordinal, actuals).String()
+			actuals++
+			add(c, ok)
 		}
 	}
-	if len(current.commands) > 0 {
-		at.chunks = append(at.chunks, current)
-	}
+	at.flush(&current)
 	p.indicators = append(p.indicators, at)
 }
 
-// results reads the results of one indicator.
-type results struct {
-	plan         *importPlan
-	id           uuid.UUID
-	quantitative bool
-	seen         map[string]bool
+// flush ends a chunk; one without commands is no append.
+func (i *indicatorPlan) flush(c *chunk[indicator.Command]) {
+	if len(c.commands) > 0 {
+		i.chunks = append(i.chunks, *c)
+	}
+	*c = chunk[indicator.Command]{from: c.to, to: c.to}
 }
 
-func (r results) target(res stratml.Result, path string) (indicator.SetTarget, bool) {
-	value, ok := r.value(res, path)
-	if !ok {
-		return indicator.SetTarget{}, false
+// definitionOf is a document's indicator as a definition.
+func definitionOf(ind stratml.Indicator) indicator.Definition {
+	d := indicator.Definition{
+		Identifier: ind.Identifier, Sequence: ind.Sequence, Name: ind.Dimension, Unit: ind.Unit,
+		Type: indicator.Qualitative, ValueChainStage: ind.ValueChainStage,
+		Direction:     indicator.Undefined, // StratML does not say which way is better
+		Relationships: relationshipsOf(ind.Relationships), OtherInformation: ind.OtherInformation,
 	}
-	period, ok := r.period(res, path, "target")
-	return indicator.SetTarget{
-		Period: period, Value: value, Note: res.Description,
-		Reason: "Imported from a StratML document.", ImportID: r.plan.importID.String(),
-	}, ok
+	if ind.Type == "Quantitative" {
+		d.Type = indicator.Quantitative
+	}
+	d.Frequency, d.YearStart = gridOf(periodsOf(ind))
+	return d
 }
 
-func (r results) actual(res stratml.Result, path string) (indicator.RecordMeasurement, bool) {
-	value, ok := r.value(res, path)
-	if !ok {
-		return indicator.RecordMeasurement{}, false
-	}
-	period, ok := r.period(res, path, "actual")
-	if ok && period.Start > r.plan.today {
-		r.plan.omit(ResultInFuture, res.Place, path, period.String())
-		return indicator.RecordMeasurement{}, false
-	}
-	return indicator.RecordMeasurement{
-		Period: period, Value: value, Note: res.Description, ImportID: r.plan.importID.String(),
-	}, ok
-}
-
-// value is what a result states, if it states something the indicator takes.
-func (r results) value(res stratml.Result, path string) (indicator.Stated, bool) {
-	if res.Empty() {
-		r.plan.omit(EmptyResult, res.Place, path, res.Description)
-		return indicator.Stated{}, false
-	}
-	stated := indicator.Stated{DescriptorName: res.DescriptorName, Descriptor: res.DescriptorValue}
-	number, isNumber := decimalText(res.Units)
-	switch {
-	case r.quantitative && isNumber:
-		stated.Number = number
-	case r.quantitative:
-		r.plan.omit(ResultNoNumber, res.Place, path, strings.TrimSpace(res.Units+" "+res.DescriptorValue))
-		return indicator.Stated{}, false
-	case stated.Descriptor == "":
-		stated.Descriptor = res.Units
-	}
-	return stated, true
-}
-
-// period is that of the result, else that of the plan, and no other result of
-// the same kind has it.
-func (r results) period(res stratml.Result, path, kind string) (calendar.Period, bool) {
-	period := periodOf(res)
-	if period == (calendar.Period{}) {
-		if period = r.plan.period; !period.Valid() {
-			r.plan.omit(ResultNoPeriod, res.Place, path, res.Units)
-			return period, false
+// redefine gives what brings an indicator to what the document says: nothing
+// where the document only says less (no unit), or what StratML cannot say.
+func (p *importPlan) redefine(before indicator.State, ind indicatorElement, objectiveID string) []indicator.Command {
+	d, now := before.Definition, definitionOf(ind.Indicator)
+	var edits []indicator.Edit
+	edit := func(field, old, new string) {
+		if stratml.Collapse(old) != stratml.Collapse(new) {
+			edits = append(edits, indicator.Edit{Field: field, New: indicator.Text(new)})
 		}
-		r.plan.omit(PeriodAssumed, res.Place, path, period.String())
 	}
-	switch key := kind + " " + period.String(); {
-	case !period.Valid():
-		r.plan.omit(ResultBackwards, res.Place, path, period.String())
-		return period, false
-	case r.seen[key]:
-		r.plan.omit(ResultTwice, res.Place, path, strings.TrimSpace(res.Units+" "+res.DescriptorValue))
-		return period, false
-	default:
-		r.seen[key] = true
-		return period, true
+	if stratml.ComparedIdentifier(d.Identifier) != stratml.ComparedIdentifier(now.Identifier) && now.Identifier != "" {
+		edits = append(edits, indicator.Edit{Field: "identifier", New: indicator.Text(now.Identifier)})
 	}
+	edit("sequence", d.Sequence, now.Sequence)
+	edit("name", d.Name, now.Name)
+	edit("valueChainStage", d.ValueChainStage, now.ValueChainStage)
+	edit("otherInformation", d.OtherInformation, now.OtherInformation)
+	plain := len(edits)
+	if now.Unit != stratml.UnspecifiedUnit {
+		edit("unit", d.Unit, now.Unit)
+	}
+	if periods := periodsOf(ind.Indicator); !onGrid(d.Frequency, d.YearStart, periods) {
+		for _, t := range before.Targets() {
+			periods = append(periods, t.Period)
+		}
+		for _, m := range before.Measurements() {
+			periods = append(periods, m.Period)
+		}
+		frequency, yearStart := gridOf(periods)
+		edit("frequency", string(d.Frequency), string(frequency))
+		edit("yearStart", monthText(d.YearStart), monthText(yearStart))
+	}
+	var commands []indicator.Command
+	if len(edits) > 0 {
+		values := len(before.Targets()) + len(before.Measurements())
+		commands = append(commands, indicator.RedefineIndicator{Edits: edits, ComparabilityBreak: len(edits) > plain && values > 0, Reason: p.reason})
+	}
+	if before.ObjectiveID != objectiveID {
+		commands = append(commands, indicator.RelinkIndicator{ObjectiveID: objectiveID, Reason: p.reason})
+	}
+	if len(now.Relationships) > 0 && len(d.Relationships) == 0 {
+		p.omit(RelationshipsStay, ind.Place, ind.path+"/Relationship[1]", "")
+	}
+	return commands
 }
 
-// periodOf is the period a result gives itself; one date alone is that day.
-func periodOf(res stratml.Result) calendar.Period {
-	p := calendar.Period{Start: calendar.Date(res.StartDate), End: calendar.Date(res.EndDate)}
-	if p.Start == "" {
-		p.Start = p.End
+func (p *importPlan) target(before indicator.State, r stratml.Result, path string) (indicator.SetTarget, bool) {
+	c := indicator.SetTarget{Period: periodOf(r), Note: r.Description, Reason: p.reason, ImportID: p.importID.String()}
+	stated, ok := p.stated(before.Definition.Type, r, path)
+	if t, set := before.Target(c.Period, nil); ok && set && sameReading(t.Reading, stated) {
+		return c, false
 	}
-	if p.End == "" {
-		p.End = p.Start
-	}
-	return p
+	c.Value = stated
+	return c, ok && (stated.Number != "" || before.Definition.Type == indicator.Qualitative)
 }
 
-// grid is the widest grid on which all periods of the indicator lie; the month
-// in which its years start is that of the first period.
-func (p *importPlan) grid(ind stratml.Indicator) (calendar.Frequency, int) {
+func (p *importPlan) actual(before indicator.State, r stratml.Result, path string) (indicator.RecordMeasurement, bool) {
+	c := indicator.RecordMeasurement{Period: periodOf(r), Note: r.Description, ImportID: p.importID.String()}
+	stated, ok := p.stated(before.Definition.Type, r, path)
+	if m, measured := before.Live(c.Period, nil); ok && measured {
+		if !sameReading(m.Reading, stated) {
+			p.omit(ResultAsRecorded, r.Place, path, r.Units+r.DescriptorValue)
+		}
+		return c, false
+	}
+	c.Value = stated
+	return c, ok
+}
+
+// stated is what a result says, in the kind of values that the indicator takes.
+func (p *importPlan) stated(kind indicator.Type, r stratml.Result, path string) (indicator.Stated, bool) {
+	s := indicator.Stated{Number: r.Units, DescriptorName: r.DescriptorName, Descriptor: r.DescriptorValue}
+	if kind == indicator.Qualitative && s.Number != "" { // the document measures in numbers, the strategy in words
+		p.omit(ResultOfOtherKind, r.Place, path, r.Units)
+		return s, false
+	}
+	return s, true
+}
+
+func sameReading(r indicator.Reading, s indicator.Stated) bool {
+	n, _ := quantity.Parse(s.Number)
+	return r.Value == n && r.DescriptorName == s.DescriptorName && r.Descriptor == s.Descriptor
+}
+
+func monthText(month int) string {
+	if month == 0 {
+		return ""
+	}
+	return strconv.Itoa(month)
+}
+
+func periodOf(r stratml.Result) calendar.Period {
+	return calendar.Period{Start: calendar.Date(r.StartDate), End: calendar.Date(r.EndDate)}
+}
+
+func periodsOf(ind stratml.Indicator) []calendar.Period {
 	var periods []calendar.Period
 	for _, m := range ind.Instances {
-		for _, res := range append(m.Targets[:len(m.Targets):len(m.Targets)], m.Actuals...) {
-			period := periodOf(res)
-			if period == (calendar.Period{}) {
-				period = p.period
-			}
-			if period.Valid() {
-				periods = append(periods, period)
+		for _, list := range [][]stratml.Result{m.Targets, m.Actuals} {
+			for _, r := range list {
+				periods = append(periods, periodOf(r))
 			}
 		}
 	}
+	return periods
+}
+
+// gridOf is the widest grid on which all periods lie; the month in which its
+// years start is that of the first period.
+func gridOf(periods []calendar.Period) (calendar.Frequency, int) {
 	if len(periods) == 0 {
 		return calendar.Irregular, 0
 	}
@@ -189,71 +204,28 @@ func (p *importPlan) grid(ind stratml.Indicator) (calendar.Frequency, int) {
 		grid      calendar.Frequency
 		yearStart int
 	}{{calendar.Year, month}, {calendar.Half, month}, {calendar.Quarter, 0}, {calendar.Month, 0}} {
-		all := true
-		for _, period := range periods {
-			all = all && try.grid.Holds(period, try.yearStart)
-		}
-		if all {
+		if onGrid(try.grid, try.yearStart, periods) {
 			return try.grid, try.yearStart
 		}
 	}
 	return calendar.Irregular, 0
 }
 
-// isQuantitative goes by what the document says, else by whether any result has
-// a number; an indicator without any value counts as quantitative.
-func isQuantitative(ind stratml.Indicator) bool {
-	switch ind.Type {
-	case "Quantitative":
-		return true
-	case "Qualitative":
-		return false
-	}
-	described := false
-	for _, m := range ind.Instances {
-		for _, list := range [][]stratml.Result{m.Targets, m.Actuals} {
-			for _, res := range list {
-				if _, ok := decimalText(res.Units); ok {
-					return true
-				}
-				described = described || res.DescriptorValue != ""
-			}
+func onGrid(grid calendar.Frequency, yearStart int, periods []calendar.Period) bool {
+	for _, p := range periods {
+		if !grid.Holds(p, yearStart) {
+			return false
 		}
 	}
-	return !described
+	return true
 }
 
-// decimalText is a number as the domain reads it: xs:decimal also writes ".5"
-// and "5.".
-func decimalText(s string) (string, bool) {
-	if _, ok := quantity.Parse(s); ok {
-		return s, true
-	}
-	sign := ""
-	if strings.HasPrefix(s, "-") || strings.HasPrefix(s, "+") {
-		sign, s = s[:1], s[1:]
-	}
-	if strings.HasPrefix(s, ".") {
-		s = "0" + s
-	}
-	s = sign + strings.TrimSuffix(s, ".")
-	_, ok := quantity.Parse(s)
-	return s, ok
-}
-
-func relationships(list []stratml.Relationship) []indicator.Relationship {
-	var kept []indicator.Relationship
+func relationshipsOf(list []stratml.Relationship) []indicator.Relationship {
+	var all []indicator.Relationship
 	for _, r := range list {
-		if r.Empty() {
-			continue
-		}
-		k := indicator.Relationship{Kind: r.Type, Identifier: r.Identifier, Name: r.Name, Description: r.Description}
-		for _, ref := range r.Referents {
-			if ref != "" {
-				k.Referents = append(k.Referents, ref)
-			}
-		}
-		kept = append(kept, k)
+		all = append(all, indicator.Relationship{
+			Kind: r.Type, Identifier: r.Identifier, Referents: r.Referents, Name: r.Name, Description: r.Description,
+		})
 	}
-	return kept
+	return all
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"strata.dev/strata/domain/authz"
 	"strata.dev/strata/domain/indicator"
 	"strata.dev/strata/domain/refusal"
 	"strata.dev/strata/domain/strategy"
@@ -25,14 +26,17 @@ type Indicators struct {
 }
 
 func newIndicators(o Options, organizations *Organizations, strategies *Strategies) *Indicators {
-	return &Indicators{newExecutor("indicator", o, indicator.Decide, indicator.State.Apply), organizations, strategies}
+	x := newExecutor("indicator", o, indicator.Decide, indicator.State.Apply)
+	x.second = authorizedBy
+	return &Indicators{x, organizations, strategies}
 }
 
 // Execute runs commands on the indicator id as one append.
 //
-// The service sets DefineIndicator.IndicatorID and, of every Authorization, all
-// but By: whether the strategy is in force is read from the log for each
-// decision (S15), the roles of By are those that hold now.
+// The service sets DefineIndicator.IndicatorID and every Authorization: whether
+// the strategy is in force is read from the log for each decision (S15), the
+// second person is who countersigned the call. The roles that count are those
+// held for the indicator's strategy; a relinking takes them for both.
 func (i *Indicators) Execute(ctx context.Context, call Call, id uuid.UUID, commands ...indicator.Command) (Result, error) {
 	return i.executor.execute(ctx, request[indicator.State, indicator.Command]{
 		call: call, owner: call.Principal.OrganizationID, id: id, commands: commands,
@@ -43,81 +47,132 @@ func (i *Indicators) Execute(ctx context.Context, call Call, id uuid.UUID, comma
 // preparer reads the strategy at most once per round of decisions: an import
 // sets hundreds of targets in one call.
 func (i *Indicators) preparer(call Call, id uuid.UUID) func(context.Context, indicator.State, indicator.Command, time.Time) (asking, indicator.Command, error) {
-	read := strategyRead{}
+	read := strategyReads{}
 	return func(ctx context.Context, s indicator.State, c indicator.Command, since time.Time) (asking, indicator.Command, error) {
 		m, err := i.organizations.member(ctx, call.Principal, since)
 		if err != nil {
 			return asking{}, nil, err
 		}
-		strategyID := s.StrategyID
-		define, defines := c.(indicator.DefineIndicator)
-		if defines {
-			strategyID = define.StrategyID
-		}
-		authorize := func(a *indicator.Authorization) error {
-			if !s.Exists() && !defines {
-				return nil // the domain says that there is no such indicator
+		scope := []string{s.StrategyID}
+		switch c := c.(type) {
+		case indicator.DefineIndicator:
+			scope = []string{c.StrategyID}
+		case indicator.RelinkIndicator:
+			if c.StrategyID != "" && c.StrategyID != s.StrategyID {
+				scope = append(scope, c.StrategyID)
 			}
-			if err := read.refresh(ctx, i.strategies, call.Principal.OrganizationID, strategyID, since); err != nil {
+		}
+		c, err = i.complete(ctx, call, id, m, s, c, func(strategyID string) (strategy.State, error) {
+			return read.of(ctx, i.strategies, call.Principal.OrganizationID, strategyID, since)
+		}, scope)
+		return m.asking(scope...), c, err
+	}
+}
+
+// complete adds what only the service knows.
+func (i *Indicators) complete(
+	ctx context.Context, call Call, id uuid.UUID, m member, s indicator.State, c indicator.Command,
+	of func(strategyID string) (strategy.State, error), scope []string,
+) (indicator.Command, error) {
+	_, defines := c.(indicator.DefineIndicator)
+	authorize := func(a *indicator.Authorization) error {
+		*a = indicator.Authorization{}
+		if !s.Exists() && !defines {
+			return nil // the domain says that there is no such indicator
+		}
+		for _, strategyID := range scope {
+			state, err := of(strategyID)
+			if err != nil {
 				return err
 			}
-			a.StrategyInForce = read.state.HasInForce()
-			a.Roles, a.SamePerson = nil, m.in.SamePerson(m.ID)
-			if a.By != "" {
-				a.Roles = m.roles(a.By, strategyID)
-			}
+			a.StrategyInForce = a.StrategyInForce || state.HasInForce()
+		}
+		if !a.StrategyInForce {
 			return nil
 		}
-		switch cmd := c.(type) {
-		case indicator.DefineIndicator:
-			cmd.IndicatorID = id.String()
-			if err = authorize(&cmd.Authorization); err == nil && !s.Exists() {
-				err = read.objective(cmd.ObjectiveID)
-			}
-			c = cmd
-		case indicator.RedefineIndicator:
-			err = authorize(&cmd.Authorization)
-			c = cmd
-		case indicator.SetTarget:
-			err = authorize(&cmd.Authorization)
-			c = cmd
-		case indicator.RetireIndicator:
-			err = authorize(&cmd.Authorization)
-			c = cmd
-		}
-		return asking{Actor: m.actor(strategyID)}, c, err
+		var err error
+		a.Second, err = m.second(call, scope...)
+		return err
 	}
+	var err error
+	switch c := c.(type) {
+	case indicator.DefineIndicator:
+		c.IndicatorID = id.String()
+		if err = authorize(&c.Authorization); err == nil && !s.Exists() {
+			err = underObjective(of, c.StrategyID, c.ObjectiveID)
+		}
+		return c, err
+	case indicator.RedefineIndicator:
+		err = authorize(&c.Authorization)
+		return c, err
+	case indicator.RelinkIndicator:
+		err = authorize(&c.Authorization)
+		// Who may not do it is not told first whether the objective is there.
+		if err == nil && s.Exists() && authz.Check(m.actor(scope...), authz.RelinkIndicator) == nil {
+			err = underObjective(of, scope[len(scope)-1], c.ObjectiveID)
+		}
+		return c, err
+	case indicator.SetTarget:
+		err = authorize(&c.Authorization)
+		return c, err
+	case indicator.RetireIndicator:
+		err = authorize(&c.Authorization)
+		return c, err
+	case indicator.CorrectMeasurement:
+		c.Breach = indicator.Breach{} // the service knows of no finding
+		return c, nil
+	}
+	return c, nil
 }
 
-// strategyRead is the strategy of an indicator as the log had it in one round
-// of decisions.
-type strategyRead struct {
-	state strategy.State
-	id    string
-	round time.Time
-	done  bool
+// authorizedBy is the second person of an indicator's event (S15).
+func authorizedBy(e indicator.Event) string {
+	switch e := e.(type) {
+	case indicator.Defined:
+		return e.AuthorizedBy
+	case indicator.Redefined:
+		return e.AuthorizedBy
+	case indicator.TargetSet:
+		return e.AuthorizedBy
+	case indicator.Retired:
+		return e.AuthorizedBy
+	}
+	return ""
 }
 
-// refresh reads the strategy unless this round has done so.
-func (r *strategyRead) refresh(ctx context.Context, s *Strategies, organizationID uuid.UUID, id string, round time.Time) error {
-	if r.done && r.id == id && r.round.Equal(round) {
-		return nil
+// strategyReads are the strategies of an indicator as the log had them in one
+// round of decisions.
+type strategyReads struct {
+	states map[string]strategy.State
+	round  time.Time
+}
+
+// of reads a strategy unless this round has done so.
+func (r *strategyReads) of(ctx context.Context, s *Strategies, organizationID uuid.UUID, id string, round time.Time) (strategy.State, error) {
+	if r.states == nil || !r.round.Equal(round) {
+		r.states, r.round = map[string]strategy.State{}, round
+	}
+	if state, done := r.states[id]; done {
+		return state, nil
 	}
 	state, err := s.state(ctx, organizationID, id)
+	if err == nil {
+		r.states[id] = state
+	}
+	return state, err
+}
+
+// underObjective makes sure that a living objective of a strategy that has not
+// ended has the id.
+func underObjective(of func(strategyID string) (strategy.State, error), strategyID, objectiveID string) error {
+	s, err := of(strategyID)
 	if err != nil {
 		return err
 	}
-	r.state, r.id, r.round, r.done = state, id, round, true
+	_, working := s.Working.Plan.Objective(objectiveID)
+	_, inForce := s.InForce.Plan.Objective(objectiveID)
+	if s.Phase == strategy.Ended || !working && !inForce {
+		return ErrNoObjective
+	}
 	return nil
-}
-
-// objective makes sure that a living objective of the strategy has the id.
-func (r *strategyRead) objective(id string) error {
-	if _, ok := r.state.Working.Plan.Objective(id); ok {
-		return nil
-	}
-	if _, ok := r.state.InForce.Plan.Objective(id); ok {
-		return nil
-	}
-	return ErrNoObjective
 }

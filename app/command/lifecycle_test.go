@@ -1,6 +1,7 @@
 package command_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"strata.dev/strata/app/eventlog"
 	"strata.dev/strata/domain/authz"
 	"strata.dev/strata/domain/calendar"
+	"strata.dev/strata/domain/fault"
 	"strata.dev/strata/domain/indicator"
 	"strata.dev/strata/domain/organization"
 	"strata.dev/strata/domain/strategy"
@@ -62,7 +64,7 @@ func TestStrategyComesIntoForce(t *testing.T) {
 	old := w.as("approver")
 	old.Principal.AuthAt = time.Now().Add(-time.Hour)
 	_, err = w.commands.Strategies.Execute(t.Context(), old, id, approve)
-	refused(t, err, strategy.ErrNotSigned)
+	refused(t, err, authz.ErrNotSigned)
 
 	r := w.must(w.commands.Strategies.Execute(t.Context(), w.as("approver"), id, approve))
 	events := w.stream(r.StreamID)
@@ -94,16 +96,25 @@ func TestStrategyComesIntoForce(t *testing.T) {
 		set := target("2025", "7")
 		_, err = commands.Indicators.Execute(t.Context(), w.as("author"), score, set)
 		refused(t, err, indicator.ErrSecondPerson)
-		set.Authorization = indicator.Authorization{By: w.members["author"], Roles: []string{authz.Approver}}
-		_, err = commands.Indicators.Execute(t.Context(), w.as("author"), score, set)
-		refused(t, err, indicator.ErrSecondPerson)
-		set.Authorization = indicator.Authorization{By: w.members["owner"], Roles: []string{authz.Approver}} // says the caller
-		_, err = commands.Indicators.Execute(t.Context(), w.as("author"), score, set)
-		refusedAs(t, name, err, indicator.ErrSecondPerson)
+		for who, rule := range map[string]*fault.Fault{
+			"author": indicator.ErrSecondPerson, "owner": indicator.ErrSecondPerson, "nobody": command.ErrFormerMember,
+		} {
+			_, err = commands.Indicators.Execute(t.Context(), w.countersigned("author", who), score, set)
+			refusedAs(t, name+", countersigned by "+who, err, rule)
+		}
 	}
 	set := target("2025", "7")
-	set.Authorization.By = w.members["approver"]
-	w.must(w.commands.Indicators.Execute(t.Context(), w.as("author"), score, set))
+	r = w.must(w.commands.Indicators.Execute(t.Context(), w.countersigned("author", "approver"), score, set))
+	last := w.stream(r.StreamID)
+	event, countersignature := last[len(last)-1], metadataOf(t, last[len(last)-1]).Countersignature
+	if !strings.Contains(string(event.Data), `"authorizedBy":"`+w.members["approver"]+`"`) || countersignature == nil ||
+		countersignature.SignerID != w.members["approver"] || countersignature.Meaning != "I agree." {
+		t.Errorf("the event is %s, countersigned %+v", event.Data, countersignature)
+	}
+	other := w.countersigned("author", "approver")
+	other.Hash = other.CommandID[:]
+	_, err = w.commands.Indicators.Execute(t.Context(), other, score, target("2025", "8"))
+	refused(t, err, command.ErrOtherCommand)
 	// Facts do not stop.
 	w.must(w.commands.Indicators.Execute(t.Context(), w.as("owner"), score, indicator.RecordMeasurement{
 		MeasurementID: uuid.NewString(), Period: set.Period, Value: indicator.Stated{Number: "7.5"},

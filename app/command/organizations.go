@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -19,7 +20,9 @@ type Organizations struct {
 }
 
 func newOrganizations(o Options) *Organizations {
-	return &Organizations{newExecutor("organization", o, organization.Decide, organization.State.Apply)}
+	x := newExecutor("organization", o, organization.Decide, organization.State.Apply)
+	x.second = requestedBy
+	return &Organizations{x}
 }
 
 // Execute runs commands on the organization id as one append. Registering is
@@ -28,6 +31,7 @@ func newOrganizations(o Options) *Organizations {
 //
 // The service sets RegisterOrganization.OrganizationID. Members are named by
 // organization.IdentityHash of (id, issuer, subject), which the caller computes.
+// The Second of SetGovernancePolicy and ReleaseLegalHold is who countersigned the call.
 func (o *Organizations) Execute(ctx context.Context, call Call, id uuid.UUID, commands ...organization.Command) (Result, error) {
 	return o.executor.execute(ctx, request[organization.State, organization.Command]{
 		call: call, owner: id, id: id, commands: commands,
@@ -41,7 +45,18 @@ func (o *Organizations) Execute(ctx context.Context, call Call, id uuid.UUID, co
 				return asking{}, nil, refusal.NotFound
 			}
 			m, err := memberOf(s, call.Principal, o.executor.options.Clock())
-			return asking{Actor: m.actor("")}, c, err
+			if err != nil {
+				return asking{}, nil, err
+			}
+			switch command := c.(type) {
+			case organization.SetGovernancePolicy:
+				command.Second, err = m.second(call, "")
+				c = command
+			case organization.ReleaseLegalHold:
+				command.Second, err = m.second(call, "")
+				c = command
+			}
+			return m.asking(""), c, err
 		},
 	})
 }
@@ -69,25 +84,34 @@ type member struct {
 
 // memberOf finds a principal among the members enrolled now.
 func memberOf(s organization.State, p Principal, now time.Time) (member, error) {
-	m, ok := s.MemberByIdentity(organization.IdentityHash(s.ID, p.Issuer, p.Subject))
+	m, ok := s.Member(p.memberID)
+	if p.memberID == "" {
+		m, ok = s.MemberByIdentity(organization.IdentityHash(s.ID, p.Issuer, p.Subject))
+	}
 	if !ok || m.Offboarded {
 		return member{}, ErrNotMember
 	}
 	return member{Member: m, in: s, authAt: p.AuthAt, now: now.UTC()}, nil
 }
 
-// actor is the member as a decider sees it, with the roles that hold now for a
-// strategy ("" = for the whole organization).
-func (m member) actor(strategyID string) fact.Actor {
+// actor is the member as a decider sees it, with the roles that hold now for
+// each of the strategies ("" = for the whole organization).
+func (m member) actor(strategyIDs ...string) fact.Actor {
 	kind := fact.Person
 	if m.Kind == organization.Service {
 		kind = fact.Source
 	}
-	return fact.Actor{ID: m.ID, Kind: kind, Roles: m.roles(m.ID, strategyID), AuthAt: m.authAt}
+	roles := m.in.RolesAt(m.ID, m.now, strategyIDs[0])
+	for _, id := range strategyIDs[1:] {
+		also := m.in.RolesAt(m.ID, m.now, id)
+		roles = slices.DeleteFunc(roles, func(r string) bool { return !slices.Contains(also, r) })
+	}
+	return fact.Actor{ID: m.ID, Kind: kind, Roles: roles, AuthAt: m.authAt}
 }
 
-func (m member) roles(memberID, strategyID string) []string {
-	return m.in.RolesAt(memberID, m.now, strategyID)
+// asking is the member as the one who asks, under the policy of now.
+func (m member) asking(strategyIDs ...string) asking {
+	return asking{Actor: m.actor(strategyIDs...), policyVersion: m.in.Policy().Version}
 }
 
 // member finds who asks for something of another aggregate. The organization's

@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"strata.dev/strata/app/eventlog"
+	"strata.dev/strata/app/stratml"
 )
 
 // MembershipAge is how long roles may be taken from memory before new events of
@@ -23,7 +24,8 @@ type Log interface {
 }
 
 // IndicatorBasis gives what an approval covers beyond the plan itself: the
-// definitions and targets of a strategy's living indicators.
+// definitions and targets of a strategy's living indicators; and which
+// indicators an attestation is about.
 //
 // digest fingerprints them, authors are the ids of the members who made them
 // in the strategy's present revision, and both are as of asOfPosition, which is
@@ -31,6 +33,10 @@ type Log interface {
 // fault of kind Unavailable if that takes too long.
 type IndicatorBasis interface {
 	IndicatorBasis(ctx context.Context, organizationID, strategyID uuid.UUID, minPosition int64) (digest string, authors []string, asOfPosition int64, err error)
+
+	// IndicatorsOf gives the ids of all indicators of a strategy, retired ones
+	// included, as of minPosition or later; waiting and failing likewise.
+	IndicatorsOf(ctx context.Context, organizationID, strategyID uuid.UUID, minPosition int64) ([]uuid.UUID, error)
 }
 
 // Metrics hears of every command once it is answered. Safe for concurrent use.
@@ -44,7 +50,11 @@ type Metrics interface {
 // Options wires the commands.
 type Options struct {
 	Log   Log            // required
-	Basis IndicatorBasis // required to submit, approve or activate a strategy
+	Basis IndicatorBasis // required to submit or activate a strategy, or attest a period of one
+
+	Documents stratml.Parser // required to import
+	Imports   ImportStore    // required to import
+	Writer    stratml.Writer // required to export
 
 	Clock      func() time.Time          // default time.Now
 	NewEventID func() (uuid.UUID, error) // default uuid.NewV7

@@ -10,6 +10,9 @@ import (
 	"strata.dev/strata/app/eventlog"
 	"strata.dev/strata/domain/authz"
 	"strata.dev/strata/domain/fact"
+	"strata.dev/strata/domain/ident"
+	"strata.dev/strata/domain/indicator"
+	"strata.dev/strata/domain/refusal"
 	"strata.dev/strata/domain/strategy"
 )
 
@@ -17,6 +20,7 @@ import (
 type Strategies struct {
 	executor      *executor[strategy.State, strategy.Command, strategy.Event]
 	organizations *Organizations
+	indicators    *Indicators // set once both are made
 	basis         IndicatorBasis
 }
 
@@ -24,14 +28,15 @@ func newStrategies(o Options, organizations *Organizations) *Strategies {
 	x := newExecutor("strategy", o, strategy.Decide, strategy.State.Apply)
 	x.sign = signature
 	x.revision = strategy.State.Revision
-	return &Strategies{x, organizations, o.Basis}
+	return &Strategies{executor: x, organizations: organizations, basis: o.Basis}
 }
 
 // Execute runs commands on the strategy id as one append.
 //
 // The service sets what only it may say: DraftStrategy.StrategyID, the
-// indicator basis of SubmitStrategy and ActivateStrategy, the policy and
-// SamePerson of ApproveStrategy and ActivateStrategy.
+// indicator basis of SubmitStrategy, ActivateStrategy and AttestPeriod, what the
+// policy says, SamePerson, whether a successor is in force, and who measured
+// what in an attested period.
 func (s *Strategies) Execute(ctx context.Context, call Call, id uuid.UUID, commands ...strategy.Command) (Result, error) {
 	return s.executor.execute(ctx, request[strategy.State, strategy.Command]{
 		call: call, owner: call.Principal.OrganizationID, id: id, commands: commands,
@@ -40,20 +45,35 @@ func (s *Strategies) Execute(ctx context.Context, call Call, id uuid.UUID, comma
 			if err != nil {
 				return asking{}, nil, err
 			}
-			by := m.actor(id.String())
-			c, err = s.complete(ctx, call.Principal.OrganizationID, id, m, by, c)
-			return asking{Actor: by}, c, err
+			by := m.asking(id.String())
+			c, err = s.complete(ctx, call.Principal.OrganizationID, id, m, by.Actor, c)
+			return by, c, err
 		},
 	})
 }
 
 func (s *Strategies) complete(ctx context.Context, organizationID, id uuid.UUID, m member, by fact.Actor, c strategy.Command) (strategy.Command, error) {
-	policy := strategy.Policy{Approvals: m.in.Policy().Approvals, ComplianceRequired: m.in.Policy().ComplianceRequired}
+	quorum := m.in.Policy().Quorum
+	policy := strategy.Policy{Approvals: quorum.N, ComplianceRequired: quorum.ComplianceRequired}
 	var err error
 	switch c := c.(type) {
 	case strategy.DraftStrategy:
+		// What is there is not told to those who may not ask.
+		if err = authz.Check(by, authz.DraftStrategy); err != nil {
+			return nil, err
+		}
 		c.StrategyID = id.String()
-		return c, nil
+		return c, s.replaceable(ctx, organizationID, c.Replaces, "#/replaces")
+	case strategy.AmendFrame:
+		if err = authz.Check(by, authz.AmendFrame); err != nil {
+			return nil, err
+		}
+		for _, e := range c.Edits {
+			if e.Field == "replaces" && err == nil {
+				err = s.replaceable(ctx, organizationID, e.New.Text, "#/edits/replaces")
+			}
+		}
+		return c, err
 	case strategy.SubmitStrategy:
 		// Waiting for a read database is not for those who may not ask.
 		if err = authz.Check(by, authz.SubmitStrategy); err != nil {
@@ -71,8 +91,70 @@ func (s *Strategies) complete(ctx context.Context, organizationID, id uuid.UUID,
 		c.Policy, c.SamePerson = policy, m.in.SamePerson(m.ID)
 		c.IndicatorDigest, _, _, err = s.indicatorBasis(ctx, organizationID, id)
 		return c, err
+	case strategy.ResumeStrategy:
+		// The service knows of no finding that is settled: what rests on one stays on hold.
+		c.SettledFindings, c.AutoResume = nil, m.in.Policy().AutoResume
+		return c, nil
+	case strategy.CloseStrategy:
+		c.SuccessorInForce = false
+		if ident.Valid(c.SuccessorID) {
+			var successor strategy.State
+			if successor, err = s.state(ctx, organizationID, c.SuccessorID); err == nil {
+				c.SuccessorInForce = successor.HasInForce() && successor.Phase != strategy.Ended
+			}
+		}
+		return c, err
+	case strategy.AttestPeriod:
+		if err = authz.Check(by, authz.AttestPeriod); err != nil {
+			return nil, err
+		}
+		c.SamePerson = m.in.SamePerson(m.ID)
+		err = s.periodBasis(ctx, organizationID, id, &c)
+		return c, err
 	}
 	return c, nil
+}
+
+// ErrNotReplaceable: a strategy replaces another one of its organization that has not ended.
+var ErrNotReplaceable = refusal.Invalid.WithRule("replaces-living").
+	Detailf("replaces: There is no such strategy here, or it has ended.")
+
+func (s *Strategies) replaceable(ctx context.Context, organizationID uuid.UUID, id, at string) error {
+	if id == "" || !ident.Valid(id) {
+		return nil // the domain says what is wrong with it
+	}
+	other, err := s.state(ctx, organizationID, id)
+	if err == nil && (!other.Exists() || other.Phase == strategy.Ended) {
+		return ErrNotReplaceable.At(at, "exists", "no strategy of the organization that has not ended has this id")
+	}
+	return err
+}
+
+// periodBasis gathers what an attestation rests on (S10). Which indicators
+// there are says the read database, once it has seen all of the log; who
+// measured and how they stand says the log itself.
+func (s *Strategies) periodBasis(ctx context.Context, organizationID, id uuid.UUID, c *strategy.AttestPeriod) error {
+	digest, _, position, err := s.indicatorBasis(ctx, organizationID, id)
+	if err != nil {
+		return err
+	}
+	ids, err := s.basis.IndicatorsOf(ctx, organizationID, id, position)
+	if err != nil {
+		return fmt.Errorf("indicators of strategy %s: %w", id, err)
+	}
+	c.IndicatorDigest, c.LogPosition, c.Measurers, c.Unexplained = digest, position, nil, nil
+	for _, indicatorID := range ids {
+		x := s.indicators.executor
+		f, err := x.load(ctx, organizationID, x.stream(indicatorID), true)
+		if err != nil {
+			return err
+		}
+		c.Measurers = append(c.Measurers, f.state.Measurers(c.Period)...)
+		if f.state.Status == indicator.OffTrack && !f.state.Retired {
+			c.Unexplained = append(c.Unexplained, indicatorID.String())
+		}
+	}
+	return nil
 }
 
 // indicatorBasis is as of everything appended before it is asked for: a target
@@ -108,6 +190,8 @@ func signature(e strategy.Event, by fact.Actor) *eventlog.Signature {
 		return &eventlog.Signature{SignerID: by.ID, Meaning: string(e.Meaning), SignedAt: at, ContentHash: e.ContentHash}
 	case strategy.Activated:
 		return &eventlog.Signature{SignerID: by.ID, Meaning: string(strategy.Activation), SignedAt: at, ContentHash: e.ContentHash}
+	case strategy.PeriodAttested:
+		return &eventlog.Signature{SignerID: by.ID, Meaning: string(strategy.Attestation), SignedAt: at, ContentHash: e.ContentHash}
 	}
 	return nil
 }

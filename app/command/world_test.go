@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"strata.dev/strata/adapters/memory"
+	documents "strata.dev/strata/adapters/stratml"
 	"strata.dev/strata/app/command"
 	"strata.dev/strata/app/eventcodec"
 	"strata.dev/strata/app/eventlog"
@@ -45,6 +46,8 @@ type world struct {
 	commands *command.Commands
 	org      uuid.UUID
 	members  map[string]string // member id by name
+	store    command.ImportStore
+	made     made
 }
 
 const issuer = "https://issuer.test"
@@ -56,7 +59,7 @@ func newWorld(t testing.TB) *world {
 
 func newWorldOn(t testing.TB, log eventlog.Log) *world {
 	t.Helper()
-	w := &world{t: t, log: log, org: uuid.New(), members: map[string]string{}}
+	w := &world{t: t, log: log, org: uuid.New(), members: map[string]string{}, store: &memory.Imports{}, made: made{}}
 	w.commands = w.process()
 	first := func(name string) organization.FirstMember {
 		w.members[name] = uuid.NewString()
@@ -78,7 +81,9 @@ func newWorldOn(t testing.TB, log eventlog.Log) *world {
 
 // process gives the commands of another process on the same log.
 func (w *world) process() *command.Commands {
-	return command.New(command.Options{Log: w.log, Basis: basis{w.log}})
+	return command.New(command.Options{
+		Log: w.log, Basis: basis{w.log}, Documents: w.made, Writer: documents.Writer{}, Imports: w.store,
+	})
 }
 
 func (w *world) must(r command.Result, err error) command.Result {
@@ -112,6 +117,17 @@ func (w *world) keyed(name, key string) command.Call {
 	c := call(key, name)
 	c.Principal = command.Principal{OrganizationID: w.org, Issuer: issuer, Subject: name, AuthMethod: "bearer", AuthAt: time.Now()}
 	c.CommandID = command.CommandID(w.org, issuer, name, key)
+	return c
+}
+
+// countersigned is a call of a member that another one has countersigned.
+func (w *world) countersigned(name, by string) command.Call {
+	c := w.as(name)
+	second := w.as(by).Principal
+	second.AuthAt = time.Now().Add(-3 * time.Minute)
+	c.Countersignature = &command.Countersignature{
+		ID: uuid.NewString(), Principal: second, Hash: c.Hash, Meaning: "I agree.", SignedAt: time.Now().Add(-time.Minute),
+	}
 	return c
 }
 
@@ -237,6 +253,31 @@ func (b basis) IndicatorBasis(ctx context.Context, organizationID, strategyID uu
 	}
 	slices.Sort(authors)
 	return indicator.Digest(mine), slices.Compact(authors), head, nil
+}
+
+func (b basis) IndicatorsOf(ctx context.Context, organizationID, strategyID uuid.UUID, minPosition int64) ([]uuid.UUID, error) {
+	events, err := b.log.Read(ctx, 0, int(max(minPosition, 1)))
+	if err != nil {
+		return nil, err
+	}
+	states := map[string]indicator.State{}
+	for _, e := range events {
+		if e.OrganizationID != organizationID || !strings.HasPrefix(e.StreamID, "indicator-") {
+			continue
+		}
+		body, err := eventcodec.Decode(e.Type, e.SchemaVersion, e.Data)
+		if err != nil {
+			return nil, err
+		}
+		states[e.StreamID] = states[e.StreamID].Apply(fact.Actor{}, body.(indicator.Event))
+	}
+	var ids []uuid.UUID
+	for _, s := range states {
+		if s.StrategyID == strategyID.String() {
+			ids = append(ids, uuid.MustParse(s.ID))
+		}
+	}
+	return ids, nil
 }
 
 // spy counts what is asked of a log, and fails it on demand.

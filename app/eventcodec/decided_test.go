@@ -129,7 +129,8 @@ func TestWhateverIsAskedIsRefusedOrWritten(t *testing.T) {
 			Administrator:     organization.FirstMember{MemberID: ids[0], SubjectID: ids[0], Issuer: "i", ExternalIDHash: hashes[0], GrantID: ids[0]},
 			ComplianceOfficer: organization.FirstMember{MemberID: ids[1], SubjectID: ids[1], Issuer: "i", ExternalIDHash: hashes[1], GrantID: ids[1]},
 		}}, either(as[organization.RegisterOrganization, o](), as[organization.EnrolMember, o](), as[organization.GrantRole, o](),
-			as[organization.RevokeRole, o](), as[organization.OffboardMember, o]()))
+			as[organization.RevokeRole, o](), as[organization.OffboardMember, o](), as[organization.SetGovernancePolicy, o](),
+			as[organization.PlaceLegalHold, o](), as[organization.ReleaseLegalHold, o]()))
 	})
 	t.Run("strategy", func(t *testing.T) {
 		anything(t, strategy.Decide, strategy.State.Apply, []s{
@@ -139,13 +140,14 @@ func TestWhateverIsAskedIsRefusedOrWritten(t *testing.T) {
 		}, either(as[strategy.DraftStrategy, s](), as[strategy.AmendFrame, s](), as[strategy.AddGoal, s](), as[strategy.AmendGoal, s](),
 			as[strategy.RetireGoal, s](), as[strategy.AddObjective, s](), as[strategy.AmendObjective, s](), as[strategy.MoveObjective, s](),
 			as[strategy.RetireObjective, s](), as[strategy.SubmitStrategy, s](), as[strategy.RequestChanges, s](), as[strategy.ApproveStrategy, s](),
-			as[strategy.ActivateStrategy, s](), as[strategy.OpenRevision, s](), as[strategy.WithdrawRevision, s]()))
+			as[strategy.ActivateStrategy, s](), as[strategy.OpenRevision, s](), as[strategy.WithdrawRevision, s](), as[strategy.PutStrategyOnHold, s](),
+			as[strategy.ResumeStrategy, s](), as[strategy.CloseStrategy, s](), as[strategy.AttestPeriod, s]()))
 	})
 	t.Run("indicator", func(t *testing.T) {
 		anything(t, indicator.Decide, indicator.State.Apply, []i{indicator.DefineIndicator{
 			IndicatorID: ids[0], StrategyID: ids[0], ObjectiveID: ids[0],
 			Definition: indicator.Definition{Name: "n", Unit: "u", Type: indicator.Quantitative, Direction: indicator.Increase, Frequency: "irregular"},
-		}}, either(as[indicator.DefineIndicator, i](), as[indicator.RedefineIndicator, i](), as[indicator.SetTarget, i](), as[indicator.RecordMeasurement, i](),
+		}}, either(as[indicator.DefineIndicator, i](), as[indicator.RedefineIndicator, i](), as[indicator.RelinkIndicator, i](), as[indicator.SetTarget, i](), as[indicator.RecordMeasurement, i](),
 			as[indicator.CorrectMeasurement, i](), as[indicator.VoidMeasurement, i](), as[indicator.RetireIndicator, i]()))
 	})
 }

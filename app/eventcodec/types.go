@@ -3,6 +3,7 @@ package eventcodec
 import (
 	"strata.dev/strata/domain/indicator"
 	"strata.dev/strata/domain/organization"
+	"strata.dev/strata/domain/source"
 	"strata.dev/strata/domain/strategy"
 )
 
@@ -13,6 +14,9 @@ var table = New(
 	Of[organization.MemberEnrolled]("organization.member-enrolled"),
 	Of[organization.RoleGranted]("organization.role-granted"),
 	Of[organization.RoleRevoked]("organization.role-revoked"),
+	Of[organization.GovernancePolicySet]("organization.governance-policy-set"),
+	Of[organization.LegalHoldPlaced]("organization.legal-hold-placed"),
+	Of[organization.LegalHoldReleased]("organization.legal-hold-released"),
 
 	Of[strategy.Drafted]("strategy.drafted"),
 	Of[strategy.GoalAdded]("strategy.goal-added"),
@@ -25,6 +29,10 @@ var table = New(
 	Of[strategy.Activated]("strategy.activated"),
 	Of[strategy.RevisionOpened]("strategy.revision-opened"),
 	Of[strategy.RevisionWithdrawn]("strategy.revision-withdrawn"),
+	Of[strategy.PutOnHold]("strategy.put-on-hold"),
+	Of[strategy.Resumed]("strategy.resumed"),
+	Of[strategy.Closed]("strategy.closed"),
+	Of[strategy.PeriodAttested]("strategy.period-attested"),
 
 	Of[indicator.Defined]("indicator.defined"),
 	Of[indicator.Redefined]("indicator.redefined"),
@@ -34,6 +42,9 @@ var table = New(
 	Of[indicator.MeasurementVoided]("indicator.measurement-voided"),
 	Of[indicator.HealthChanged]("indicator.health-changed"),
 	Of[indicator.Retired]("indicator.retired"),
+
+	Of[source.ImportAccepted]("source.import-accepted"),
+	Of[source.IngestRejected]("source.ingest-rejected"),
 )
 
 // Encode gives the wire type, schema and canonical body of a domain event.

@@ -47,6 +47,17 @@ type Signature struct {
 	ContentHash string    `json:"contentHash"`
 }
 
+// Countersignature is a second person's word for the command that made an event (S8, S15).
+type Countersignature struct {
+	ID          string    `json:"id,omitempty"`
+	SignerID    string    `json:"signerId"` // member
+	Meaning     string    `json:"meaning"`
+	SignedAt    time.Time `json:"signedAt"`
+	CommandHash string    `json:"commandHash"` // SHA-256 of method, path and canonical body
+	AuthMethod  string    `json:"authMethod,omitempty"`
+	AuthAt      time.Time `json:"authAt"`
+}
+
 // Metadata is everything about an event that is not the event (domain.md §6.0).
 // It is stored as canonical JSON in Event.Metadata.
 type Metadata struct {
@@ -63,6 +74,8 @@ type Metadata struct {
 	Reason        string     `json:"reason,omitempty"`
 	PolicyVersion int        `json:"policyVersion,omitempty"`
 	Signature     *Signature `json:"signature,omitempty"`
+
+	Countersignature *Countersignature `json:"countersignature,omitempty"`
 }
 
 // Encode gives the canonical bytes that are stored and hashed.

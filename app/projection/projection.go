@@ -34,6 +34,13 @@ type Projection interface {
 	// up after it. ErrRebuilding if one runs already, anywhere.
 	Rebuild(ctx context.Context, log eventlog.Reader, progress func(Progress)) error
 
+	// Upgrade makes the live model one that this release can work on. It returns
+	// at once if it is; it rebuilds, or waits for another process that does, if an
+	// older release has made it. Until then Apply refuses with a *LayoutError and
+	// readers are told to come again. A *LayoutError if a newer release has made
+	// it: this process has been overtaken and is to stop.
+	Upgrade(ctx context.Context, log eventlog.Reader, progress func(Progress)) error
+
 	// Digest fingerprints the live model's content. Two models of one log at one
 	// position have equal digests, however they came about.
 	Digest(ctx context.Context) (Digest, error)
@@ -65,6 +72,18 @@ type GapError struct {
 
 func (e *GapError) Error() string {
 	return fmt.Sprintf("projection %s is at position %d and was given %d: read again from the checkpoint", e.Projection, e.Checkpoint, e.Got)
+}
+
+// LayoutError is a live model whose tables are not those this release works on.
+// Nothing was applied. Upgrade ends it if Live is the smaller number.
+type LayoutError struct {
+	Projection string
+	Live, Code int // the layouts of the live model and of this release
+}
+
+func (e *LayoutError) Error() string {
+	return fmt.Sprintf("projection %s has layout %d and this release works on layout %d: it is rebuilt when a service of the newer release starts",
+		e.Projection, e.Live, e.Code)
 }
 
 // Digest is a fingerprint of a model's content.

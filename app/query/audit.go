@@ -26,6 +26,11 @@ type Audit interface {
 
 	// Event is one event by its id.
 	Event(ctx context.Context, r Read, id uuid.UUID) (Entry, error)
+
+	// Diff says what differs between two points of a strategy's or an indicator's
+	// history. Both are folded from the events as the deciders do it. It never
+	// changes once both points are in the past.
+	Diff(ctx context.Context, r Read, f DiffFilter) (Diff, error)
 }
 
 // EventsFilter asks for a piece of the feed.
@@ -47,30 +52,47 @@ type Feed struct {
 
 // HistoryFilter asks who did what. All criteria given must hold.
 type HistoryFilter struct {
-	StreamID string    `json:"streamId,omitempty"` // one aggregate: "strategy-<uuid>"
-	ActorID  string    `json:"actorId,omitempty"`
-	Types    []string  `json:"types,omitempty"` // any of them; at most MaxTypes
-	From     time.Time `json:"from,omitzero"`   // recorded at or after
-	To       time.Time `json:"to,omitzero"`     // recorded before
-	Paging   `json:"-"`
+	StreamID   string    `json:"streamId,omitempty"`   // one aggregate: "strategy-<uuid>"
+	StrategyID string    `json:"strategyId,omitempty"` // the strategy's own events, and those of its indicators while they belonged to it
+	SubjectID  string    `json:"subjectId,omitempty"`  // with StreamID: the goal, objective, measurement, member, grant or hold that the event is about
+	ActorID    string    `json:"actorId,omitempty"`
+	Role       string    `json:"role,omitempty"`  // that the actor held then
+	Types      []string  `json:"types,omitempty"` // any of them; at most MaxTypes
+	From       time.Time `json:"from,omitzero"`   // recorded at or after
+	To         time.Time `json:"to,omitzero"`     // recorded before
+	Paging     `json:"-"`
 }
 
-// Entry is one event as an auditor reads it: who, when, what, on which aggregate.
+// Entry is one event as an auditor reads it: who, when, what, on which
+// aggregate. All but Data and Metadata is read out of these two, for convenience.
 type Entry struct {
-	Position             int64           `json:"position,string"`
-	OrganizationSequence int64           `json:"organizationSequence,string"`
-	StreamID             string          `json:"streamId"`
-	Version              int64           `json:"version,string"`
-	ID                   string          `json:"id"`
-	Type                 string          `json:"type"`
-	SchemaVersion        int             `json:"schemaVersion"`
-	RecordedAt           time.Time       `json:"recordedAt"`
-	ActorKind            string          `json:"actorKind,omitempty"`
-	ActorID              string          `json:"actorId,omitempty"`
-	Reason               string          `json:"reason,omitempty"`
-	CommandID            string          `json:"commandId,omitempty"`
-	CorrelationID        string          `json:"correlationId,omitempty"`
-	CausationID          string          `json:"causationId,omitempty"`
-	Data                 json.RawMessage `json:"data"`     // the stored bytes
-	Metadata             json.RawMessage `json:"metadata"` // the stored bytes
+	Position             int64               `json:"position,string"`
+	OrganizationSequence int64               `json:"organizationSequence,string"`
+	StreamID             string              `json:"streamId"`
+	Version              int64               `json:"version,string"`
+	ID                   string              `json:"id"`
+	Type                 string              `json:"type"`
+	SchemaVersion        int                 `json:"schemaVersion"`
+	RecordedAt           time.Time           `json:"recordedAt"`
+	StrategyID           string              `json:"strategyId,omitempty"` // that the aggregate belonged to after the event
+	SubjectID            string              `json:"subjectId,omitempty"`  // see HistoryFilter
+	ActorKind            string              `json:"actorKind,omitempty"`
+	ActorID              string              `json:"actorId,omitempty"`
+	ActorRoles           []string            `json:"actorRoles,omitempty"` // held then; sorted
+	Reason               string              `json:"reason,omitempty"`
+	Source               *eventlog.Origin    `json:"source,omitempty"`
+	Signature            *eventlog.Signature `json:"signature,omitempty"`
+	Changes              []FieldChange       `json:"changes,omitempty"` // old and new, where the event has them
+	CommandID            string              `json:"commandId,omitempty"`
+	CorrelationID        string              `json:"correlationId,omitempty"`
+	CausationID          string              `json:"causationId,omitempty"`
+	Data                 json.RawMessage     `json:"data"`     // the stored bytes
+	Metadata             json.RawMessage     `json:"metadata"` // the stored bytes
+}
+
+// FieldChange is one field before and after, as JSON; an absent side was not there.
+type FieldChange struct {
+	Field string          `json:"field"`
+	Old   json.RawMessage `json:"old,omitempty"`
+	New   json.RawMessage `json:"new,omitempty"`
 }

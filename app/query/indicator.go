@@ -24,6 +24,7 @@ type IndicatorStatus struct {
 	Target     *Point     `json:"target,omitempty"`     // what it is measured against: same period, else the nearest earlier
 	MeasuredAt *time.Time `json:"measuredAt,omitempty"` // when Actual was recorded or last corrected
 	Source     string     `json:"source,omitempty"`     // ui, api, amqp, import: how Actual came in
+	Freshness  Freshness  `json:"freshness"`
 	Version    int64      `json:"version,string"`
 }
 
@@ -52,9 +53,12 @@ type Indicator struct {
 
 // SeriesFilter asks for a page of an indicator's series.
 type SeriesFilter struct {
-	IndicatorID uuid.UUID `json:"indicatorId"`
-	From        string    `json:"from,omitempty"` // periods that end on this day or later; YYYY-MM-DD
-	To          string    `json:"to,omitempty"`   // periods that start on this day or earlier
+	IndicatorID uuid.UUID      `json:"indicatorId"`
+	From        string         `json:"from,omitempty"`   // periods that end on this day or later; YYYY-MM-DD
+	To          string         `json:"to,omitempty"`     // periods that start on this day or earlier
+	Kind        string         `json:"kind,omitempty"`   // target or measurement; empty = both
+	Dims        indicator.Dims `json:"dims,omitempty"`   // exactly these dimension values; empty = all
+	Voided      bool           `json:"voided,omitempty"` // withdrawn measurements, too
 	Paging      `json:"-"`
 }
 
@@ -64,13 +68,35 @@ type Series struct {
 	IndicatorID string        `json:"indicatorId"`
 	Name        string        `json:"name"`
 	Unit        string        `json:"unit,omitempty"`
+	Breaks      []Break       `json:"breaks"` // all there are, the earliest first
 	Items       []SeriesPoint `json:"items"`
 	NextCursor  string        `json:"nextCursor,omitempty"`
+	Total       *int64        `json:"total,omitempty"`
 	Version     int64         `json:"version,string"`
 	Position    int64         `json:"position,string"`
 }
 
-// SeriesPoint is one target or one live measurement.
+// Break is a redefinition behind which values are not compared with those before.
+type Break struct {
+	Epoch    int       `json:"epoch"` // that begins with it, from 1
+	Fields   []string  `json:"fields,omitempty"`
+	Reason   string    `json:"reason"`
+	By       string    `json:"by"`
+	At       time.Time `json:"at"`
+	Position int64     `json:"position,string"`
+}
+
+// Former is a value that a point had before: what was corrected, or set anew.
+type Former struct {
+	indicator.Reading
+	Note       string    `json:"note,omitempty"`
+	Source     string    `json:"source,omitempty"`
+	RecordedAt time.Time `json:"recordedAt"`
+	RecordedBy string    `json:"recordedBy"`
+	Reason     string    `json:"reason"` // why it was replaced
+}
+
+// SeriesPoint is one target or one measurement.
 type SeriesPoint struct {
 	Kind string `json:"kind"` // target, measurement
 	Point
@@ -79,38 +105,20 @@ type SeriesPoint struct {
 	ObservedAt    *time.Time `json:"observedAt,omitempty"`
 	ExternalRef   string     `json:"externalRef,omitempty"`
 	Source        string     `json:"source,omitempty"`
-	Corrections   int        `json:"corrections"` // how often the value was changed
-	Epoch         int        `json:"epoch"`       // comparability breaks before this value; values of different epochs are not compared
-	RecordedAt    time.Time  `json:"recordedAt"`  // of the live value
+	Corrections   int        `json:"corrections"`      // how often the value was changed
+	Former        []Former   `json:"former,omitempty"` // the values before, the latest MaxFormer of them, in their order
+	Void          *Void      `json:"void,omitempty"`   // of a measurement that was withdrawn
+	Epoch         int        `json:"epoch"`            // comparability breaks before this value; values of different epochs are not compared
+	RecordedAt    time.Time  `json:"recordedAt"`       // of the live value
 	RecordedBy    string     `json:"recordedBy"`
 }
 
-// Scorecard is where a strategy stands.
-type Scorecard struct {
-	StrategyID string          `json:"strategyId"`
-	Name       string          `json:"name"`
-	State      string          `json:"state"`
-	Goals      []ScorecardGoal `json:"goals"`
-	Items      []ScorecardLine `json:"items"`
-	Version    int64           `json:"version,string"`
-	Position   int64           `json:"position,string"`
-}
+// MaxFormer is how many former values a point shows; the history has all.
+const MaxFormer = 20
 
-// ScorecardGoal is the roll-up of a goal: the worst health below it, and shares.
-type ScorecardGoal struct {
-	GoalID     string `json:"goalId"`
-	Name       string `json:"name"`
-	Health     string `json:"health"`
-	Indicators int    `json:"indicators"`
-	Known      int    `json:"known"`   // with a health other than unknown
-	OnTrack    int    `json:"onTrack"` // of those, on track
-}
-
-// ScorecardLine is one indicator of one objective. GoalID is empty if the
-// objective is not part of the plan any more.
-type ScorecardLine struct {
-	GoalID        string `json:"goalId"`
-	ObjectiveID   string `json:"objectiveId"`
-	ObjectiveName string `json:"objectiveName,omitempty"`
-	IndicatorStatus
+// Void is the withdrawal of a measurement.
+type Void struct {
+	At     time.Time `json:"at"`
+	By     string    `json:"by"`
+	Reason string    `json:"reason"`
 }

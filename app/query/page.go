@@ -17,6 +17,7 @@ const (
 type Paging struct {
 	Limit  int    // 0 = DefaultLimit; more than MaxLimit is refused
 	Cursor string // NextCursor of the page before; empty = the first page
+	Count  bool   // count the whole list, too: a scan of all that the filter lets through
 }
 
 // Size is Limit with its default applied, or ErrInvalid.
@@ -36,10 +37,12 @@ func Limit(limit int) (int, error) {
 	return limit, nil
 }
 
-// Page is one page of a list. There are no totals: they would cost a scan.
+// Page is one page of a list. Items recorded behind the first page's position
+// are on no page of the list.
 type Page[T any] struct {
 	Items      []T    `json:"items"`
 	NextCursor string `json:"nextCursor,omitempty"` // empty on the last page
+	Total      *int64 `json:"total,omitempty"`      // with Paging.Count: how many items all pages have
 	Position   int64  `json:"position,string"`
 }
 

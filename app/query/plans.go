@@ -12,22 +12,41 @@ import (
 // Plans answers what strategy officers ask. Every answer is as of its Position
 // and contains nothing of another organization. Errors are the faults of this
 // package; a fault other than ErrInvalid and ErrInvalidCursor may pass by itself.
+//
+// Strategy, Scorecard, Indicator and Series can be asked as of a moment of the
+// past (Read.AsOf): they are then folded from the events recorded up to it, and
+// are what the same question would have been answered then. The lists are of
+// the present: ErrInvalid with any other AsOf.
 type Plans interface {
 	// Strategies lists the organization's strategies, the newest first.
 	Strategies(ctx context.Context, r Read, f StrategyFilter) (Page[StrategySummary], error)
 
 	// Strategy is one strategy's whole tree with the health of its indicators.
-	Strategy(ctx context.Context, r Read, id uuid.UUID) (Strategy, error)
+	Strategy(ctx context.Context, r Read, a StrategyAsk) (Strategy, error)
 
-	// Scorecard is one line per living indicator of a strategy, in the tree's
-	// order, with the roll-up of each goal.
-	Scorecard(ctx context.Context, r Read, strategyID uuid.UUID) (Scorecard, error)
+	// Scorecard is one line per living indicator of a strategy, in the order of
+	// their definition, with the roll-up of each goal.
+	Scorecard(ctx context.Context, r Read, f ScorecardFilter) (Scorecard, error)
 
 	// Indicator is one indicator's definition and where it stands.
 	Indicator(ctx context.Context, r Read, id uuid.UUID) (Indicator, error)
 
-	// Series is an indicator's targets and live measurements, by period.
+	// Series is an indicator's targets and measurements, by period.
 	Series(ctx context.Context, r Read, f SeriesFilter) (Series, error)
+
+	// Approvals is the register of approvals, the earliest first: one item per
+	// approval ever given, void ones included.
+	Approvals(ctx context.Context, r Read, f ApprovalFilter) (Page[ApprovalRecord], error)
+
+	// Imports lists the StratML documents that were brought in, accepted and
+	// refused ones, the earliest first.
+	Imports(ctx context.Context, r Read, f ImportFilter) (Page[Import], error)
+
+	// Import is one of them with all its deviations.
+	Import(ctx context.Context, r Read, id uuid.UUID) (ImportDetail, error)
+
+	// Holds lists the organization's legal holds, the earliest first.
+	Holds(ctx context.Context, r Read, f HoldFilter) (Page[LegalHold], error)
 
 	// Organization is the asking organization itself.
 	Organization(ctx context.Context, r Read) (Organization, error)
@@ -42,6 +61,20 @@ type StrategyFilter struct {
 	Paging `json:"-"`
 }
 
+// Which content of a strategy is asked for.
+const (
+	WorkingContent = "working"  // of the working revision; ErrNotFound if there is none
+	InForceContent = "in-force" // of the revision in force; ErrNotFound if there is none
+)
+
+// StrategyAsk asks for one strategy.
+type StrategyAsk struct {
+	ID uuid.UUID
+	// Content is WorkingContent, InForceContent, or empty: the working revision's
+	// while there is one, else that in force.
+	Content string
+}
+
 // StrategySummary is one line of the list.
 type StrategySummary struct {
 	ID           string    `json:"id"`
@@ -54,9 +87,21 @@ type StrategySummary struct {
 	End          string    `json:"end,omitempty"`   // YYYY-MM-DD
 	Goals        int       `json:"goals"`           // living ones
 	Objectives   int       `json:"objectives"`
+	Blockers     []Blocker `json:"blockers,omitempty"`    // why it is on hold
+	Outcome      string    `json:"outcome,omitempty"`     // of a closed one: completed, abandoned, withdrawn, superseded
+	SuccessorID  string    `json:"successorId,omitempty"` // of a superseded one
 	DraftedAt    time.Time `json:"draftedAt"`
 	ChangedAt    time.Time `json:"changedAt"`
 	Version      int64     `json:"version,string"` // of the stream: the ETag
+}
+
+// Blocker is a reason for which a strategy is on hold.
+type Blocker struct {
+	Kind   string    `json:"kind"` // finding, order
+	Ref    string    `json:"ref"`
+	Reason string    `json:"reason"`
+	By     string    `json:"by"`
+	HeldAt time.Time `json:"heldAt"`
 }
 
 // Revision is one content state of a strategy.
@@ -83,11 +128,12 @@ type Approval struct {
 	ApprovedAt    time.Time `json:"approvedAt"`
 }
 
-// Strategy is a whole plan: frame, goals, objectives, indicators. The tree is
-// the working revision while there is one, else the revision in force. Sealed
-// members (who a Person stakeholder is) are not in the read databases at all.
+// Strategy is a whole plan: frame, goals, objectives, indicators. Name, Start,
+// End, Goals, Objectives, Frame and Tree are of the revision that Content names.
+// Sealed members (who a Person stakeholder is) are not in the read databases at all.
 type Strategy struct {
 	StrategySummary
+	Content    string         `json:"content"` // working or in-force: whose tree this is
 	LineageKey string         `json:"lineageKey,omitempty"`
 	Replaces   string         `json:"replaces,omitempty"`
 	ImportID   string         `json:"importId,omitempty"`

@@ -1,10 +1,12 @@
 package query
 
 import (
+	"context"
 	"time"
 
 	"github.com/google/uuid"
 
+	"strata.dev/strata/app/eventlog"
 	"strata.dev/strata/domain/fault"
 )
 
@@ -41,7 +43,18 @@ type Read struct {
 	OrganizationID uuid.UUID     // from the token, never from the path
 	MinPosition    int64         // the answer reflects at least this position; 0 = whatever is there
 	Wait           time.Duration // how long to wait for MinPosition; 0 = DefaultWait, at most MaxWait
+	AsOf           Moment        // answer from what was known then; zero = what is known now
 }
+
+// Moment is a point of recorded time: a position of the log, or an instant,
+// which means the last event recorded at it or before. The zero Moment is now.
+type Moment struct {
+	Position int64     // 0 = not given
+	Instant  time.Time // zero = not given
+}
+
+// IsNow says whether no point of the past is named.
+func (m Moment) IsNow() bool { return m.Position == 0 && m.Instant.IsZero() }
 
 // Patience is Wait with its default and its limit applied.
 func (r Read) Patience() time.Duration {
@@ -52,4 +65,30 @@ func (r Read) Patience() time.Duration {
 		return MaxWait
 	}
 	return r.Wait
+}
+
+// Past is where answers about the past come from. Safe for concurrent use.
+type Past interface {
+	// Recorded gives the events of a stream up to the moment of r.AsOf, in log
+	// order; of a strategy's stream with those of every indicator that belonged
+	// to it by then, from their beginnings. A stream without any gives none.
+	Recorded(ctx context.Context, r Read, streamID string) (Recorded, error)
+}
+
+// Recorded is a piece of the log.
+type Recorded struct {
+	Events   []eventlog.Event
+	Position int64     // of the moment
+	At       time.Time // of the moment: the instant asked for, or when Position was recorded
+}
+
+// MaxRecalled is how many events an answer about the past may rest on.
+const MaxRecalled = 250_000
+
+// RefuseAsOf is ErrInvalid for a question about the past: for lists of the present.
+func RefuseAsOf(r Read) error {
+	if r.AsOf.IsNow() {
+		return nil
+	}
+	return ErrInvalid.Detailf("This can be asked of the present only.").At("#/asOf", "unsupported", "leave it out")
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"strata.dev/strata/domain/fault"
+	"strata.dev/strata/domain/refusal"
 )
 
 // ErrRefused: the document is not read, and nothing of it is used. An
@@ -14,6 +15,9 @@ var ErrRefused = fault.New(fault.Invalid, "stratml-refused", "This is not a Stra
 
 // ErrTooLarge: a document over a limit. Same members as ErrRefused, and limit.
 var ErrTooLarge = fault.New(fault.TooLarge, "stratml-too-large", "The document is larger than an import may be.")
+
+// ErrNoGoals: a plan without a goal cannot be written: the schema asks for one.
+var ErrNoGoals = refusal.Violated.WithRule("goal-to-export")
 
 // Reasons of a refusal.
 const (
@@ -62,4 +66,12 @@ type Options struct {
 // error of r or ctx comes back wrapped. Safe for concurrent use.
 type Parser interface {
 	Parse(ctx context.Context, r io.Reader, opts Options) (*Document, error)
+}
+
+// Writer writes a kept document (Document.Kept) so that it is valid by the
+// official schema of the part, and reads back with the same ContentHash. Part 1
+// has no place for indicators, roles and the identifier of the whole: they are
+// not written. The only error is ErrNoGoals. Safe for concurrent use.
+type Writer interface {
+	Write(doc *Document, part Part) ([]byte, error)
 }

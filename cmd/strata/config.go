@@ -7,49 +7,67 @@ import (
 	"maps"
 	"net/url"
 	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/caarlos0/env/v11"
+	"github.com/spf13/cobra"
 
 	"strata.dev/strata/adapters/auditdb"
 	"strata.dev/strata/adapters/plansdb"
 )
 
-// config is everything Strata takes from its environment. A variable tagged
-// secret may be given as NAME_FILE, the path of a file that holds the value.
+// config is everything Strata takes from its environment. Every variable may be
+// given as NAME_FILE, the path of a file that holds the value.
 type config struct {
-	Env       string `env:"STRATA_ENV" envDefault:"production"` // development allows the development issuer
-	HTTPAddr  string `env:"STRATA_HTTP_ADDR" envDefault:"127.0.0.1:8080"`
-	AdminAddr string `env:"STRATA_ADMIN_ADDR" envDefault:"127.0.0.1:8081"` // metrics and pprof: keep it off the internet
-	Instance  string `env:"STRATA_INSTANCE" envDefault:"strata.local"`     // host in the source of every announced event
+	Env       string `env:"STRATA_ENV" envDefault:"production" means:"production or development; only development believes the development issuer"`
+	HTTPAddr  string `env:"STRATA_HTTP_ADDR" envDefault:"127.0.0.1:8080" means:"where the API listens"`
+	AdminAddr string `env:"STRATA_ADMIN_ADDR" envDefault:"127.0.0.1:8081" means:"where metrics, profiles and operator actions listen: keep it off the internet"`
+	Instance  string `env:"STRATA_INSTANCE" envDefault:"strata.local" means:"host in the source of every announced event"`
 
-	LogURL       string `env:"STRATA_LOG_URL" secret:"url"`        // event log, role strata_log
-	PlansURL     string `env:"STRATA_PLANS_URL" secret:"url"`      // read database plans, role strata_plans_projector
-	PlansReadURL string `env:"STRATA_PLANS_READ_URL" secret:"url"` // the same, role strata_plans_reader
-	AuditURL     string `env:"STRATA_AUDIT_URL" secret:"url"`      // read database audit, role strata_audit_projector
-	AuditReadURL string `env:"STRATA_AUDIT_READ_URL" secret:"url"` // the same, role strata_audit_reader
-	AMQPURL      string `env:"STRATA_AMQP_URL" secret:"url"`       // RabbitMQ, with the vhost
+	LogURL       string `env:"STRATA_LOG_URL" secret:"url" means:"event log, role strata_log"`
+	PlansURL     string `env:"STRATA_PLANS_URL" secret:"url" means:"read database plans, role strata_plans_projector"`
+	PlansReadURL string `env:"STRATA_PLANS_READ_URL" secret:"url" means:"read database plans, role strata_plans_reader"`
+	AuditURL     string `env:"STRATA_AUDIT_URL" secret:"url" means:"read database audit, role strata_audit_projector"`
+	AuditReadURL string `env:"STRATA_AUDIT_READ_URL" secret:"url" means:"read database audit, role strata_audit_reader"`
+	AMQPURL      string `env:"STRATA_AMQP_URL" secret:"url" means:"RabbitMQ, with the virtual host as the path"`
 
 	// Given, serve migrates at start; in production better `strata migrate up` with
 	// these set for that one run, so that the service never holds them.
-	LogAdminURL   string `env:"STRATA_LOG_ADMIN_URL" secret:"url"`
-	PlansAdminURL string `env:"STRATA_PLANS_ADMIN_URL" secret:"url"`
-	AuditAdminURL string `env:"STRATA_AUDIT_ADMIN_URL" secret:"url"`
+	LogAdminURL   string `env:"STRATA_LOG_ADMIN_URL" secret:"url" means:"the event log as an administrator, to create roles and migrate"`
+	PlansAdminURL string `env:"STRATA_PLANS_ADMIN_URL" secret:"url" means:"the plans database as an administrator"`
+	AuditAdminURL string `env:"STRATA_AUDIT_ADMIN_URL" secret:"url" means:"the audit database as an administrator"`
 
-	DevKeyFile string `env:"STRATA_DEV_KEY_FILE"` // private key of the development issuer; made if missing
+	DevKeyFile         string `env:"STRATA_DEV_KEY_FILE" means:"private key of the development issuer; made if missing"`
+	CountersignKeyFile string `env:"STRATA_COUNTERSIGN_KEY_FILE" means:"Ed25519 keys of second persons' signatures: the first signs, all verify; the same file on every instance; made if missing in development"`
 
-	Groups        []string      `env:"STRATA_GROUPS" envDefault:"relay,plans,audit"` // consumer groups this instance takes part in; none = answers requests only
-	AppendQueue   int           `env:"STRATA_APPEND_QUEUE" envDefault:"4096"`        // commands that may wait for the log before 429
-	DrainTimeout  time.Duration `env:"STRATA_DRAIN_TIMEOUT" envDefault:"10s"`        // how long a stop waits for what is under way
-	RatePerMinute int           `env:"STRATA_RATE_PER_MINUTE" envDefault:"600"`      // requests per principal; 0 = no limit
-	DemoQueue     bool          `env:"STRATA_DEMO_QUEUE" envDefault:"false"`         // bind a queue strata.demo to every event
-	AllowUnrouted bool          `env:"STRATA_ALLOW_UNROUTED" envDefault:"false"`     // do not hold back an event for which no queue is bound
-	LogLevel      string        `env:"STRATA_LOG_LEVEL" envDefault:"info"`           // debug, info, warn, error
-	DataDir       string        `env:"STRATA_DIR" envDefault:".strata"`              // of `strata dev` only
+	// Whose tokens are believed. Production needs an issuer of its own.
+	OIDCIssuer            string        `env:"STRATA_OIDC_ISSUER" means:"OpenID Connect issuer whose tokens are believed: its https URL, exactly as in iss; required in production"`
+	OIDCAudience          string        `env:"STRATA_OIDC_AUDIENCE" means:"what aud must contain"`
+	OIDCOrganizationClaim string        `env:"STRATA_OIDC_ORGANIZATION_CLAIM" envDefault:"org" means:"claim with the organization's id"`
+	OIDCOperatorClaim     string        `env:"STRATA_OIDC_OPERATOR_CLAIM" means:"claim that is true for operators; empty = the issuer vouches for none"`
+	OIDCAlgorithms        []string      `env:"STRATA_OIDC_ALGORITHMS" envDefault:"EdDSA,ES256,RS256" means:"that the issuer signs with"`
+	OIDCTokenTypes        []string      `env:"STRATA_OIDC_TOKEN_TYPES" envDefault:"at+jwt" means:"header typ; add JWT for issuers that know no better"`
+	OIDCAuthorizedParties []string      `env:"STRATA_OIDC_AUTHORIZED_PARTIES" means:"clients whose tokens are taken; empty = any"`
+	OIDCMaxLifetime       time.Duration `env:"STRATA_OIDC_MAX_LIFETIME" envDefault:"1h" means:"longest validity of a token"`
+	OIDCLeeway            time.Duration `env:"STRATA_OIDC_LEEWAY" envDefault:"1m" means:"how far the issuer's clock may be ahead"`
+	OIDCCAFile            string        `env:"STRATA_OIDC_CA_FILE" means:"certificates of private authorities; empty = the system's"`
+
+	// Of the commands that are clients of the API.
+	URL   string `env:"STRATA_URL" means:"the service that client commands ask; by default the one at STRATA_HTTP_ADDR"`
+	Token string `env:"STRATA_TOKEN" secret:"text" means:"bearer token of client commands"`
+
+	Groups        []string      `env:"STRATA_GROUPS" envDefault:"relay,plans,audit" means:"consumer groups this instance takes part in; none = answers requests only"`
+	AppendQueue   int           `env:"STRATA_APPEND_QUEUE" envDefault:"4096" means:"commands that may wait for the log; beyond, 429"`
+	DrainTimeout  time.Duration `env:"STRATA_DRAIN_TIMEOUT" envDefault:"10s" means:"how long a stop waits for what is under way"`
+	RatePerMinute int           `env:"STRATA_RATE_PER_MINUTE" envDefault:"60000" means:"requests per principal; 0 = no limit"`
+	DemoQueue     bool          `env:"STRATA_DEMO_QUEUE" envDefault:"false" means:"bind a queue strata.demo to every event"`
+	AllowUnrouted bool          `env:"STRATA_ALLOW_UNROUTED" envDefault:"false" means:"do not hold back an event for which no queue is bound"`
+	LogLevel      string        `env:"STRATA_LOG_LEVEL" envDefault:"info" means:"debug, info, warn, error"`
+	DataDir       string        `env:"STRATA_DIR" envDefault:".strata" means:"where strata dev keeps its servers, keys and log"`
 
 	origin      map[string]string // variable → where it came from, for config print
 	consumerURL string            // of the private broker of strata dev: an example consumer's
@@ -118,6 +136,31 @@ func loadConfig(environ []string) (config, error) {
 	return cfg, nil
 }
 
+// serviceSettings are what an instance cannot run without.
+var serviceSettings = []string{
+	"STRATA_LOG_URL", "STRATA_PLANS_URL", "STRATA_PLANS_READ_URL", "STRATA_AUDIT_URL", "STRATA_AUDIT_READ_URL", "STRATA_AMQP_URL",
+}
+
+// issuerKeyFile is the development issuer's key: by default the one that `strata dev` made.
+func (c config) issuerKeyFile() string {
+	if c.DevKeyFile != "" {
+		return c.DevKeyFile
+	}
+	return filepath.Join(c.DataDir, "issuer.key")
+}
+
+// countersignKeyFile is "" if there is none: in production nobody makes one up,
+// since all instances have to have the same.
+func (c config) countersignKeyFile() string {
+	if c.CountersignKeyFile != "" || c.Env == production {
+		return c.CountersignKeyFile
+	}
+	return filepath.Join(filepath.Dir(c.issuerKeyFile()), "countersign.key")
+}
+
+// takesPart says whether this instance reads for a consumer group.
+func (c config) takesPart(group string) bool { return slices.Contains(c.Groups, group) }
+
 // need names the settings among names that are empty.
 func (c config) need(names ...string) error {
 	fields := c.fields()
@@ -133,14 +176,18 @@ func (c config) need(names ...string) error {
 	return usageError{fmt.Errorf("%s not set: give the URLs of your servers, or run `strata dev`, which starts private ones", strings.Join(missing, ", "))}
 }
 
-type configField struct{ value, secret string }
+type configField struct{ value, secret, fallback, means string }
 
 func (c config) fields() map[string]configField {
 	out := map[string]configField{}
 	v := reflect.ValueOf(c)
 	for f := range v.Type().Fields() {
 		if name := f.Tag.Get("env"); name != "" {
-			out[name] = configField{fmt.Sprint(v.FieldByIndex(f.Index).Interface()), f.Tag.Get("secret")}
+			value := v.FieldByIndex(f.Index).Interface()
+			if list, ok := value.([]string); ok {
+				value = strings.Join(list, ",") // as it is given
+			}
+			out[name] = configField{fmt.Sprint(value), f.Tag.Get("secret"), f.Tag.Get("envDefault"), f.Tag.Get("means")}
 		}
 	}
 	return out
@@ -148,23 +195,62 @@ func (c config) fields() map[string]configField {
 
 func configNames() []string { return slices.Sorted(maps.Keys(config{}.fields())) }
 
-// print shows the effective settings, secrets masked, and where each came from.
-func (c config) print(out io.Writer) error {
-	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+// settings are the effective ones, secrets masked, and where each came from.
+func (c config) settings() []setting {
+	var all []setting
 	fields := c.fields()
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
 		f, origin := fields[name], c.origin[name]
 		if origin == "" {
 			origin = "default"
 		}
-		if f.secret == "url" && f.value != "" {
-			if u, err := url.Parse(f.value); err == nil {
-				f.value = u.Redacted()
-			}
-		}
-		fmt.Fprintf(w, "%s\t%s\t%s\n", name, f.value, origin)
+		all = append(all, setting{name, f.masked(), origin})
 	}
-	return w.Flush()
+	return all
+}
+
+// setting is one line of `strata config print`.
+type setting struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+	From  string `json:"from"`
+}
+
+// masked is the value without what nobody should read over a shoulder.
+func (f configField) masked() string {
+	switch {
+	case f.value == "":
+		return ""
+	case f.secret == "url":
+		if u, err := url.Parse(f.value); err == nil {
+			return u.Redacted()
+		}
+		return "xxxxx"
+	case f.secret == "text":
+		return "xxxxx"
+	}
+	return f.value
+}
+
+func (c *cli) config() *cobra.Command {
+	cmd := group("config", "Look at the configuration")
+	cmd.AddCommand(&cobra.Command{
+		Use: "print", Short: "Print the effective settings, secrets masked, and where each came from", Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, _, err := c.load(cmd.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			settings := cfg.settings()
+			return c.print(cmd.OutOrStdout(), settings, func(w io.Writer) error {
+				for _, s := range settings {
+					fmt.Fprintf(w, "%s\t%s\t%s\n", s.Name, s.Value, s.From)
+				}
+				return nil
+			})
+		},
+	})
+	return cmd
 }
 
 // nearest is the known name with the smallest edit distance to name.

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -21,11 +22,7 @@ func TestConfig(t *testing.T) {
 	if cfg.LogURL != "postgres://strata_log:s3cret@db/strata_log" || cfg.DrainTimeout.Seconds() != 3 || cfg.HTTPAddr != "127.0.0.1:8080" {
 		t.Errorf("got %+v", cfg)
 	}
-	var out bytes.Buffer
-	if err := cfg.print(&out); err != nil {
-		t.Fatal(err)
-	}
-	printed := out.String()
+	printed := fmt.Sprint(cfg.settings())
 	if strings.Contains(printed, "s3cret") {
 		t.Errorf("config print shows a password:\n%s", printed)
 	}
@@ -79,7 +76,7 @@ func TestExitCodes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out, errs bytes.Buffer
-			code := run(t.Context(), c.args, c.environ, &out, &errs)
+			code := run(t.Context(), c.args, c.environ, strings.NewReader(""), &out, &errs)
 			if code != c.code || !strings.Contains(errs.String(), c.says) {
 				t.Errorf("exit code %d, want %d; it said\n%s%s\nwant %q", code, c.code, out.String(), errs.String(), c.says)
 			}

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"strata.dev/strata/adapters/embedded"
+	"strata.dev/strata/cmd/strata/demo"
 	"strata.dev/strata/migrations"
 )
 
@@ -47,6 +48,7 @@ Not for production: tokens come from a key on this machine.`,
 		},
 	}
 	cmd.Flags().BoolVar(&noDemo, "no-demo", false, "do not load the demo organization")
+	cmd.AddCommand(c.reset())
 	return cmd
 }
 
@@ -68,9 +70,9 @@ func runDev(ctx context.Context, cfg config, out io.Writer, log *slog.Logger, wi
 		if err != nil {
 			return err
 		}
-		d := demo{}
+		d := demo.Result{}
 		if withDemo {
-			if d, err = loadDemo(ctx, base, issuer); err != nil {
+			if d, err = loadDemo(ctx, base, issuer, out); err != nil {
 				return fmt.Errorf("load the demo organization: %w", err)
 			}
 		}

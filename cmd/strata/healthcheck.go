@@ -5,10 +5,14 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+)
+
+const (
+	probeTimeout = 3 * time.Second
+	probeBytes   = 4096
 )
 
 // healthcheck is for containers without a shell: exit 0 if the service is ready.
@@ -20,30 +24,36 @@ func (c *cli) healthcheck() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			addr := cfg.HTTPAddr
-			if strings.HasPrefix(addr, ":") || strings.HasPrefix(addr, "0.0.0.0:") {
-				addr = "127.0.0.1:" + addr[strings.LastIndex(addr, ":")+1:]
-			}
-			ctx, cancel := context.WithTimeout(cmd.Context(), 3*time.Second)
+			base := cfg.serviceURL()
+			ctx, cancel := context.WithTimeout(cmd.Context(), probeTimeout)
 			defer cancel()
-			req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/readyz", nil)
+			status, body, err := probe(ctx, base, "/readyz")
 			if err != nil {
-				return usageError{fmt.Errorf("STRATA_HTTP_ADDR: %w", err)}
+				return fmt.Errorf("strata does not answer at %s (%w). Is it running? %w", base, rootCause(err), errUnreachable)
 			}
-			res, err := http.DefaultClient.Do(req)
-			if err != nil {
-				return fmt.Errorf("strata does not answer at %s (%w). Is it running? %w", addr, rootCause(err), errUnreachable)
-			}
-			defer res.Body.Close()
-			body, err := io.ReadAll(io.LimitReader(res.Body, 4096))
-			if err != nil {
-				return fmt.Errorf("read the answer of /readyz: %w", err)
-			}
-			if res.StatusCode != http.StatusOK {
-				return fmt.Errorf("strata at %s is not ready: %s", addr, body)
+			if status != http.StatusOK {
+				return fmt.Errorf("strata at %s is not ready: %s", base, body)
 			}
 			_, err = cmd.OutOrStdout().Write(body)
 			return err
 		},
 	}
+}
+
+// probe asks one of the service's health endpoints.
+func probe(ctx context.Context, base, path string) (status int, body []byte, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+path, nil)
+	if err != nil {
+		return 0, nil, err
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer res.Body.Close()
+	body, err = io.ReadAll(io.LimitReader(res.Body, probeBytes))
+	if err != nil {
+		return 0, nil, fmt.Errorf("read the answer of %s: %w", path, err)
+	}
+	return res.StatusCode, body, nil
 }

@@ -1,5 +1,6 @@
 // Command strata is the whole product in one binary: the service (serve), a
-// complete installation on one machine (dev), and the operator's tools.
+// complete installation on one machine (dev), the operator's tools, and a client
+// of the public API.
 package main
 
 import (
@@ -19,12 +20,12 @@ import (
 	"strata.dev/strata/migrations"
 )
 
-// Exit codes. Scripts rely on them.
+// Exit codes. Scripts rely on them. 3 is kept for `verify`: tampering found.
 const (
 	exitOK          = 0
 	exitFailure     = 1
 	exitUsage       = 2
-	exitUnreachable = 4 // a dependency (PostgreSQL, RabbitMQ) is missing, too old, or cannot be reached
+	exitUnreachable = 4 // a dependency (PostgreSQL, RabbitMQ, the service) is missing, too old, or cannot be reached
 )
 
 func main() {
@@ -34,15 +35,16 @@ func main() {
 		<-ctx.Done()
 		stop() // a second signal ends the process at once
 	}()
-	os.Exit(run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr))
+	os.Exit(run(ctx, os.Args[1:], os.Environ(), os.Stdin, os.Stdout, os.Stderr))
 }
 
 // run is the whole program, with what it takes from outside passed in, so that
 // tests can run it too. It returns the exit code; the one line that says what
 // went wrong, why, and how to go on is on stderr by then.
-func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) int {
+func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root := newRoot(environ)
 	root.SetArgs(args)
+	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
@@ -70,37 +72,41 @@ func isUnavailable(err error) bool {
 }
 
 func newRoot(environ []string) *cobra.Command {
+	cli := &cli{environ: environ}
 	root := group("strata", "The system of record for strategies: an event log, its read databases, and its relay")
+	root.Long = root.Short + `
+
+Settings are environment variables (strata config print). Exit codes: 0 done, 1 failed, 2 wrong usage or
+configuration, 4 a server cannot be reached.`
 	root.SilenceUsage, root.SilenceErrors = true, true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	cli := &cli{environ: environ}
+	root.PersistentPreRunE = func(*cobra.Command, []string) error { return cli.check() }
+	cli.flags(root)
 	root.AddCommand(
-		cli.serve(), cli.dev(), cli.migrate(), cli.projections(), cli.relay(), cli.token(),
-		cli.healthcheck(), cli.config(), cli.version(),
+		cli.serve(), cli.dev(), cli.migrate(), cli.projections(), cli.relay(), cli.doctor(), cli.healthcheck(),
+		cli.events(), cli.importing(), cli.exporting(), cli.token(), cli.config(), cli.version(), cli.docs(),
 	)
-	for _, c := range append(root.Commands(), root) {
-		if !c.Runnable() {
-			c.Args, c.RunE = knownCommand, func(c *cobra.Command, _ []string) error { return c.Help() }
-		}
-	}
 	return root
 }
 
-// knownCommand refuses what is none of the commands below cmd: cobra itself
-// would print help and succeed.
-func knownCommand(cmd *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return nil
-	}
-	hint := fmt.Sprintf("see `%s --help`", cmd.CommandPath())
-	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-		hint = fmt.Sprintf("did you mean %s?", near[0])
-	}
-	return usageError{fmt.Errorf("%s has no command %q: %s", cmd.CommandPath(), args[0], hint)}
+// cli holds what every subcommand needs: the environment and the global flags.
+type cli struct {
+	environ  []string
+	output   string // -o
+	progress string // --progress
+	yes      bool   // --yes
 }
 
-// cli holds what every subcommand needs.
-type cli struct{ environ []string }
+// flags are the global ones.
+func (c *cli) flags(root *cobra.Command) {
+	f := root.PersistentFlags()
+	f.StringVarP(&c.output, "output", "o", tableOutput, "table or json")
+	f.StringVar(&c.progress, "progress", progressAuto, "auto (a bar on a terminal, else JSON lines), bar, json or none")
+	f.BoolVar(&c.yes, "yes", false, "do not ask before something is deleted")
+	// Registering fails only for a flag that is not there.
+	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(outputs, cobra.ShellCompDirectiveNoFileComp))
+	_ = root.RegisterFlagCompletionFunc("progress", cobra.FixedCompletions(progressModes, cobra.ShellCompDirectiveNoFileComp))
+}
 
 // load reads the configuration and makes the logger. JSON on stderr: stdout
 // belongs to what a command prints for its caller.
@@ -116,10 +122,11 @@ func (c *cli) load(stderr io.Writer) (config, *slog.Logger, error) {
 	return cfg, slog.New(slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: level})), nil
 }
 
-// group is a command that only has others below it.
+// group is a command that only has others below it. What is none of them is
+// refused: cobra itself would print help and succeed.
 func group(use, short string) *cobra.Command {
 	return &cobra.Command{
-		Use: use, Short: short, Args: cobra.ArbitraryArgs,
+		Use: use, Short: short, Args: cobra.ArbitraryArgs, SuggestionsMinimumDistance: 2,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return cmd.Help()
@@ -139,4 +146,14 @@ func noArgs(cmd *cobra.Command, args []string) error {
 		return usageError{fmt.Errorf("%s takes no arguments, got %q", cmd.CommandPath(), args)}
 	}
 	return nil
+}
+
+// exactly n arguments, or a usage error that names them.
+func exactly(n int, what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) != n {
+			return usageError{fmt.Errorf("%s takes %s", cmd.CommandPath(), what)}
+		}
+		return nil
+	}
 }

@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/url"
 	"os"
 	"syscall"
-	"text/tabwriter"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/spf13/cobra"
@@ -56,16 +56,17 @@ func (c *cli) migrate() *cobra.Command {
 			if err := cfg.need("STRATA_LOG_URL", "STRATA_PLANS_URL", "STRATA_AUDIT_URL"); err != nil {
 				return err
 			}
-			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 4, 2, ' ', 0)
-			fmt.Fprintln(w, "DATABASE\tHAS\tWANTS")
-			for kind, dsn := range map[migrations.Database]string{migrations.Log: cfg.LogURL, migrations.Plans: cfg.PlansURL, migrations.Audit: cfg.AuditURL} {
-				have, want, err := migrations.Version(cmd.Context(), kind, dsn)
-				if err != nil {
-					return explain("PostgreSQL", dsn, err)
-				}
-				fmt.Fprintf(w, "%s\t%d\t%d\n", kind, have, want)
+			versions, err := schemaVersions(cmd.Context(), cfg)
+			if err != nil {
+				return err
 			}
-			return w.Flush()
+			return c.print(cmd.OutOrStdout(), versions, func(w io.Writer) error {
+				fmt.Fprintln(w, "DATABASE\tHAS\tWANTS")
+				for _, v := range versions {
+					fmt.Fprintf(w, "%s\t%d\t%d\n", v.Database, v.Has, v.Wants)
+				}
+				return nil
+			})
 		},
 	})
 	return cmd
@@ -95,21 +96,37 @@ func migrateAll(ctx context.Context, cfg config, log *slog.Logger) error {
 	return nil
 }
 
-// checkSchemas refuses to serve on a schema that is older than this build wants.
-func checkSchemas(ctx context.Context, cfg config) error {
+// schemaVersion is what a database has, and what this build wants.
+type schemaVersion struct {
+	Database migrations.Database `json:"database"`
+	Has      int64               `json:"has"`
+	Wants    int64               `json:"wants"`
+}
+
+func schemaVersions(ctx context.Context, cfg config) ([]schemaVersion, error) {
+	var all []schemaVersion
 	for _, db := range []struct {
 		kind migrations.Database
 		dsn  string
 	}{{migrations.Log, cfg.LogURL}, {migrations.Plans, cfg.PlansURL}, {migrations.Audit, cfg.AuditURL}} {
 		have, want, err := migrations.Version(ctx, db.kind, db.dsn)
 		if err != nil {
-			return explain("PostgreSQL", db.dsn, err)
+			return nil, explain("PostgreSQL", db.dsn, err)
 		}
-		if have < want {
-			return fmt.Errorf("database %s has schema version %d, this build needs %d: run `strata migrate up` with the STRATA_*_ADMIN_URL settings", db.kind, have, want)
+		all = append(all, schemaVersion{db.kind, have, want})
+	}
+	return all, nil
+}
+
+// checkSchemas refuses to serve on a schema that is older than this build wants.
+func checkSchemas(ctx context.Context, cfg config) error {
+	versions, err := schemaVersions(ctx, cfg)
+	for _, v := range versions {
+		if v.Has < v.Wants {
+			return fmt.Errorf("database %s has schema version %d, this build needs %d: run `strata migrate up` with the STRATA_*_ADMIN_URL settings", v.Database, v.Has, v.Wants)
 		}
 	}
-	return nil
+	return err
 }
 
 // explain turns a connection error into one line: what, why, how to go on.

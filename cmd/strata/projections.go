@@ -2,17 +2,12 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"slices"
-	"text/tabwriter"
 	"time"
 
-	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
 	"strata.dev/strata/adapters/auditdb"
@@ -21,33 +16,60 @@ import (
 	"strata.dev/strata/app/projection"
 )
 
+// projectionNames are the arguments that `strata projections` takes.
+var projectionNames = []string{plansdb.Name, auditdb.Name}
+
+const oneProjection = "the projection's name: plans or audit"
+
 // projections looks after the read databases. It works beside a running
 // service, from any machine that reaches the databases.
 func (c *cli) projections() *cobra.Command {
 	cmd := group("projections", "List, rebuild and resume the read databases")
-	var output, progress string
 	list := &cobra.Command{
 		Use: "list", Short: "Where each projection stands", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return c.withProjections(cmd, func(ctx context.Context, p *projections) error {
-				return p.list(ctx, cmd.OutOrStdout(), output)
+				lines, err := p.status(ctx, p.all)
+				if err != nil {
+					return err
+				}
+				return c.print(cmd.OutOrStdout(), lines, func(w io.Writer) error { return printProjections(w, lines) })
 			})
 		},
 	}
-	list.Flags().StringVarP(&output, "output", "o", "table", "table or json")
-	rebuild := &cobra.Command{
-		Use: "rebuild NAME", Short: "Build a read model anew from the log, beside the live one, and switch",
-		Args: exactly(1, "the projection's name: plans or audit"),
+	status := &cobra.Command{
+		Use: "status NAME", Short: "One projection in detail: generations, position, what it has parked and why",
+		Args: exactly(1, oneProjection), ValidArgs: projectionNames,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.withProjections(cmd, func(ctx context.Context, p *projections) error {
-				return p.rebuild(ctx, args[0], cmd.ErrOrStderr(), cmd.OutOrStdout(), progress)
+				target, err := p.named(args[0])
+				if err != nil {
+					return err
+				}
+				lines, err := p.status(ctx, []projection.Projection{target})
+				if err != nil {
+					return err
+				}
+				return c.print(cmd.OutOrStdout(), lines[0], lines[0].print)
 			})
 		},
 	}
-	rebuild.Flags().StringVar(&progress, "progress", "auto", "auto (a bar on a terminal, else JSON lines), bar, json or none")
+	rebuild := &cobra.Command{
+		Use: "rebuild NAME", Short: "Build a read model anew from the log, beside the live one, and switch",
+		Args: exactly(1, oneProjection), ValidArgs: projectionNames,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.withProjections(cmd, func(ctx context.Context, p *projections) error {
+				done, err := p.rebuild(ctx, args[0], c.reporter(cmd.ErrOrStderr(), "events"))
+				if err != nil {
+					return err
+				}
+				return c.print(cmd.OutOrStdout(), done, done.print)
+			})
+		},
+	}
 	resume := &cobra.Command{
 		Use: "resume NAME STREAM", Short: "Apply what a parked stream missed and let it flow again",
-		Args: exactly(2, "the projection's name and the stream's id"),
+		Args: exactly(2, "the projection's name and the stream's id"), ValidArgs: projectionNames,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.withProjections(cmd, func(ctx context.Context, p *projections) error {
 				target, err := p.named(args[0])
@@ -57,23 +79,15 @@ func (c *cli) projections() *cobra.Command {
 				if err := target.Resume(ctx, p.log, args[1]); err != nil {
 					return fmt.Errorf("%s stays parked: %w", args[1], err)
 				}
-				_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s flows again in %s.\n", args[1], args[0])
-				return err
+				return c.print(cmd.OutOrStdout(), map[string]string{"projection": args[0], "stream": args[1]}, func(w io.Writer) error {
+					_, err := fmt.Fprintf(w, "%s flows again in %s.\n", args[1], args[0])
+					return err
+				})
 			})
 		},
 	}
-	cmd.AddCommand(list, rebuild, resume)
+	cmd.AddCommand(list, status, rebuild, resume)
 	return cmd
-}
-
-// exactly n arguments, or a usage error that names them.
-func exactly(n int, what string) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if len(args) != n {
-			return usageError{fmt.Errorf("%s takes %s", cmd.CommandPath(), what)}
-		}
-		return nil
-	}
 }
 
 // projections are the read databases and the log they follow.
@@ -118,97 +132,125 @@ func (p *projections) named(name string) (projection.Projection, error) {
 	return p.all[i], nil
 }
 
-func (p *projections) list(ctx context.Context, out io.Writer, format string) error {
-	head, err := p.log.Head(ctx)
-	if err != nil {
-		return err
-	}
-	type line struct {
-		Name       string              `json:"name"`
-		State      string              `json:"state"`
-		Generation int                 `json:"generation"`
-		Position   int64               `json:"position,string"`
-		Lag        int64               `json:"lag"`
-		Parked     []projection.Parked `json:"parked,omitempty"`
-	}
-	var lines []line
-	for _, q := range p.all {
-		st, err := q.Status(ctx)
-		if err != nil {
-			return fmt.Errorf("projection %s: %w", q.Name(), err)
-		}
-		lines = append(lines, line{q.Name(), st.State(), st.Generation.Number, st.Generation.Position, st.Lag(head), st.Parked})
-	}
-	if format == "json" {
-		return json.NewEncoder(out).Encode(lines)
-	}
-	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(w, "NAME\tSTATE\tGENERATION\tPOSITION\tLAG\tPARKED")
-	for _, l := range lines {
-		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\t%d\n", l.Name, l.State, l.Generation, l.Position, l.Lag, len(l.Parked))
-	}
-	for _, l := range lines {
-		for _, s := range l.Parked {
-			fmt.Fprintf(w, "\n%s parked %s at position %d (%s): %s\n  strata projections resume %s %s", l.Name, s.StreamID, s.Position, s.Type, s.Reason, l.Name, s.StreamID)
-		}
-	}
-	return w.Flush()
+// projectionLine is one projection as list and status show it.
+type projectionLine struct {
+	Name       string        `json:"name"`
+	State      string        `json:"state"`
+	Generation int           `json:"generation"`
+	Position   int64         `json:"position,string"`
+	Head       int64         `json:"head,string"`
+	Lag        int64         `json:"lag"`
+	Building   *buildingLine `json:"building,omitempty"`
+	Streams    int           `json:"parkedStreams"`
+	Parked     []leftBehind  `json:"parked,omitempty"` // at most 100, the oldest first
 }
 
-func (p *projections) rebuild(ctx context.Context, name string, progressOut, out io.Writer, mode string) error {
-	target, err := p.named(name)
+// leftBehind is a stream that a projection has parked.
+type leftBehind struct {
+	Stream   string    `json:"stream"`
+	Position int64     `json:"position,string"`
+	Type     string    `json:"type"`
+	Reason   string    `json:"reason"`
+	ParkedAt time.Time `json:"parkedAt"`
+	Skipped  int64     `json:"skipped"` // later events that were left out
+}
+
+// buildingLine is a copy of the model that is being built beside the live one.
+type buildingLine struct {
+	Generation int       `json:"generation"`
+	Position   int64     `json:"position,string"`
+	StartedAt  time.Time `json:"startedAt"`
+}
+
+func (p *projections) status(ctx context.Context, of []projection.Projection) ([]projectionLine, error) {
+	head, err := p.log.Head(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	report, err := reporter(mode, name, progressOut)
-	if err != nil {
-		return err
+	var lines []projectionLine
+	for _, q := range of {
+		st, err := q.Status(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("projection %s: %w", q.Name(), err)
+		}
+		l := projectionLine{
+			Name: q.Name(), State: st.State(), Generation: st.Generation.Number, Position: st.Generation.Position,
+			Head: head, Lag: st.Lag(head), Streams: st.ParkedTotal,
+		}
+		for _, p := range st.Parked {
+			l.Parked = append(l.Parked, leftBehind{p.StreamID, p.Position, p.Type, p.Reason, p.ParkedAt.UTC(), p.Skipped})
+		}
+		if b := st.Building; b != nil {
+			l.Building = &buildingLine{b.Number, b.Position, b.StartedAt.UTC()}
+		}
+		lines = append(lines, l)
 	}
-	start := time.Now()
-	var last projection.Progress
-	if err := target.Rebuild(ctx, p.log, func(now projection.Progress) { last = now; report(now) }); err != nil {
-		return fmt.Errorf("rebuild %s: %w; the live model was not touched", name, err)
+	return lines, nil
+}
+
+func printProjections(w io.Writer, lines []projectionLine) error {
+	fmt.Fprintln(w, "NAME\tSTATE\tGENERATION\tPOSITION\tLAG\tPARKED")
+	for _, l := range lines {
+		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\t%d\n", l.Name, l.State, l.Generation, l.Position, l.Lag, l.Streams)
 	}
-	digest, err := target.Digest(ctx)
-	if err != nil {
-		return fmt.Errorf("digest of %s: %w", name, err)
+	for _, l := range lines {
+		l.printParked(w)
 	}
-	took := time.Since(start)
-	_, err = fmt.Fprintf(out, "%s rebuilt from %d events in %s (%.0f events/s); at position %d its content is %s\n",
-		name, last.Done, took.Round(time.Millisecond), float64(last.Done)/took.Seconds(), digest.Position, digest.SHA256)
+	return nil
+}
+
+func (l projectionLine) print(w io.Writer) error {
+	fmt.Fprintf(w, "name\t%s\nstate\t%s\nposition\t%d of %d, %d behind\ngeneration\t%d\n", l.Name, l.State, l.Position, l.Head, l.Lag, l.Generation)
+	if b := l.Building; b != nil {
+		fmt.Fprintf(w, "building\tgeneration %d, at position %d, since %s\n", b.Generation, b.Position, b.StartedAt.Format(time.RFC3339))
+	}
+	fmt.Fprintf(w, "parked\t%d\n", l.Streams)
+	l.printParked(w)
+	return nil
+}
+
+func (l projectionLine) printParked(w io.Writer) {
+	for _, s := range l.Parked {
+		fmt.Fprintf(w, "\n%s parked %s at position %d (%s): %s\n  strata projections resume %s %s\n", l.Name, s.Stream, s.Position, s.Type, s.Reason, l.Name, s.Stream)
+	}
+}
+
+// rebuilt is what a rebuild has come to.
+type rebuilt struct {
+	Name     string  `json:"name"`
+	Events   int64   `json:"events"`
+	Seconds  float64 `json:"seconds"`
+	Position int64   `json:"position,string"`
+	Digest   string  `json:"digest"`
+}
+
+func (r rebuilt) print(w io.Writer) error {
+	took := time.Duration(r.Seconds * float64(time.Second)).Round(time.Millisecond)
+	_, err := fmt.Fprintf(w, "%s rebuilt from %d events in %s (%.0f events/s); at position %d its content is %s\n",
+		r.Name, r.Events, took, float64(r.Events)/r.Seconds, r.Position, r.Digest)
 	return err
 }
 
-// reporter shows progress as a bar, as JSON lines, or not at all.
-func reporter(mode, name string, out io.Writer) (func(projection.Progress), error) {
-	if mode == "auto" {
-		mode = "json"
-		if f, ok := out.(*os.File); ok {
-			if st, err := f.Stat(); err == nil && st.Mode()&os.ModeCharDevice != 0 {
-				mode = "bar"
-			}
-		}
+func (p *projections) rebuild(ctx context.Context, name string, report func(progress)) (rebuilt, error) {
+	target, err := p.named(name)
+	if err != nil {
+		return rebuilt{}, err
 	}
-	switch mode {
-	case "none":
-		return func(projection.Progress) {}, nil
-	case "json":
-		enc := json.NewEncoder(out)
-		return func(p projection.Progress) {
-			// A progress line that cannot be written is no reason to stop the work.
-			_ = enc.Encode(map[string]any{
-				"projection": name, "phase": p.Phase, "done": p.Done, "total": p.Total,
-				"perSecond": int64(p.PerSecond), "etaSeconds": p.ETA.Round(time.Second).Seconds(),
-			})
-		}, nil
-	case "bar":
-		bar := progressbar.NewOptions64(-1, progressbar.OptionSetWriter(out), progressbar.OptionSetDescription("rebuild "+name),
-			progressbar.OptionShowIts(), progressbar.OptionSetItsString("events"), progressbar.OptionSetPredictTime(true), progressbar.OptionShowCount())
-		return func(p projection.Progress) {
-			bar.ChangeMax64(p.Total)
-			bar.Describe("rebuild " + name + " " + p.Phase)
-			_ = bar.Set64(p.Done) // as above
-		}, nil
+	start := time.Now()
+	var last projection.Progress
+	err = target.Rebuild(ctx, p.log, func(now projection.Progress) {
+		last = now
+		report(progress{
+			Task: "rebuild " + name, Phase: now.Phase, Done: now.Done, Total: now.Total,
+			PerSecond: int64(now.PerSecond), ETASeconds: now.ETA.Round(time.Second).Seconds(),
+		})
+	})
+	if err != nil {
+		return rebuilt{}, fmt.Errorf("rebuild %s: %w; the live model was not touched", name, err)
 	}
-	return nil, usageError{errors.New("--progress takes auto, bar, json or none")}
+	digest, err := target.Digest(ctx)
+	if err != nil {
+		return rebuilt{}, fmt.Errorf("digest of %s: %w", name, err)
+	}
+	return rebuilt{name, last.Done, time.Since(start).Seconds(), digest.Position, digest.SHA256}, nil
 }

@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -39,12 +38,17 @@ func (c *cli) relay() *cobra.Command {
 			if err != nil {
 				return explain("the event log", cfg.LogURL, err)
 			}
-			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 4, 2, ' ', 0)
-			fmt.Fprintln(w, "GROUP\tSTREAM\tPOSITION\tPARKED AT\tATTEMPTS\tREASON")
+			lines := make([]parkedLine, 0, len(parked))
 			for _, p := range parked {
-				fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%d\t%s\n", p.Group, p.StreamID, p.Position, p.ParkedAt.UTC().Format(time.RFC3339), p.Attempts, p.Reason)
+				lines = append(lines, parkedLine{p.Group, p.StreamID, p.Position, p.ParkedAt.UTC(), p.Attempts, p.Reason})
 			}
-			return w.Flush()
+			return c.print(cmd.OutOrStdout(), lines, func(w io.Writer) error {
+				fmt.Fprintln(w, "GROUP\tSTREAM\tPOSITION\tPARKED AT\tATTEMPTS\tREASON")
+				for _, l := range lines {
+					fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%d\t%s\n", l.Group, l.Stream, l.Position, l.ParkedAt.Format(time.RFC3339), l.Attempts, l.Reason)
+				}
+				return nil
+			})
 		},
 	}
 	resume := &cobra.Command{
@@ -55,36 +59,61 @@ func (c *cli) relay() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return askResume(cmd.Context(), cfg.AdminAddr, args[0], cmd.OutOrStdout())
+			done, err := askResume(cmd.Context(), cfg.AdminAddr, args[0])
+			if err != nil {
+				return err
+			}
+			return c.print(cmd.OutOrStdout(), done, func(w io.Writer) error {
+				_, err := fmt.Fprintf(w, "%s flows again; %d events were announced.\n", done.Stream, done.Announced)
+				return err
+			})
 		},
 	}
 	cmd.AddCommand(list, resume)
 	return cmd
 }
 
+// parkedLine is a parked stream as `relay list` shows it.
+type parkedLine struct {
+	Group    string    `json:"group"`
+	Stream   string    `json:"stream"`
+	Position int64     `json:"position,string"`
+	ParkedAt time.Time `json:"parkedAt"`
+	Attempts int       `json:"attempts"`
+	Reason   string    `json:"reason"`
+}
+
+// resumed is what the service answers when a stream flows again.
+type resumed struct {
+	Stream    string `json:"stream"`
+	Announced int    `json:"announced"` // events that had been kept back
+}
+
 // askResume asks the running service, because only the process that reads for
 // the group can put something between two of its batches.
-func askResume(ctx context.Context, admin, stream string, out io.Writer) error {
+func askResume(ctx context.Context, admin, stream string) (done resumed, err error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+admin+"/relay/streams/"+url.PathEscape(stream)+"/resume", nil)
 	if err != nil {
-		return err
+		return done, err
 	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return fmt.Errorf("strata does not answer at %s (%w). Is it running, and is STRATA_ADMIN_ADDR right? %w", admin, rootCause(err), errUnreachable)
+		return done, fmt.Errorf("strata does not answer at %s (%w). Is it running, and is STRATA_ADMIN_ADDR right? %w", admin, rootCause(err), errUnreachable)
 	}
 	defer res.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(res.Body, 4096))
 	if err != nil {
-		return fmt.Errorf("read the answer: %w", err)
+		return done, fmt.Errorf("read the answer: %w", err)
 	}
 	if res.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s", body)
+		return done, fmt.Errorf("%s", body)
 	}
-	_, err = fmt.Fprintf(out, "%s\n", body)
-	return err
+	if err := json.Unmarshal(body, &done); err != nil {
+		return done, fmt.Errorf("read the answer: %w", err)
+	}
+	return done, nil
 }
 
 // adminHandler is the operators' port: metrics, profiles, and resuming the relay.
@@ -104,7 +133,7 @@ func (s *service) adminHandler() http.Handler {
 		default:
 			w.Header().Set("Content-Type", "application/json")
 			// The stream flows again whether or not the caller reads this.
-			_ = json.NewEncoder(w).Encode(map[string]any{"stream": stream, "announced": n})
+			_ = json.NewEncoder(w).Encode(resumed{stream, n})
 		}
 	})
 	return mux

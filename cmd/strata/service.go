@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"os"
 	"runtime/debug"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -18,6 +17,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"strata.dev/strata/adapters/auditdb"
+	"strata.dev/strata/adapters/countersign"
+	"strata.dev/strata/adapters/oidc"
 	"strata.dev/strata/adapters/plansdb"
 	"strata.dev/strata/adapters/postgres"
 	"strata.dev/strata/adapters/postgres/consumer"
@@ -44,7 +45,15 @@ const demoQueue = "strata.demo"
 // calls ready when requests are answered, and returns when ctx ends and all is
 // drained, or when a part fails for good.
 func runService(ctx context.Context, cfg config, log *slog.Logger, ready func(ctx context.Context) error) (err error) {
-	if err := cfg.need("STRATA_LOG_URL", "STRATA_PLANS_URL", "STRATA_PLANS_READ_URL", "STRATA_AUDIT_URL", "STRATA_AUDIT_READ_URL", "STRATA_AMQP_URL"); err != nil {
+	if err := cfg.need(serviceSettings...); err != nil {
+		return err
+	}
+	tokens, err := openVerifier(cfg, log)
+	if err != nil {
+		return err
+	}
+	countersigner, err := openCountersigner(ctx, cfg, log)
+	if err != nil {
 		return err
 	}
 	public, err := listen(ctx, "STRATA_HTTP_ADDR", cfg.HTTPAddr)
@@ -71,7 +80,7 @@ func runService(ctx context.Context, cfg config, log *slog.Logger, ready func(ct
 	if err := checkSchemas(start, cfg); err != nil {
 		return err
 	}
-	s := &service{cfg: cfg, log: log}
+	s := &service{cfg: cfg, log: log, tokens: tokens, countersigner: countersigner}
 	defer func() { s.close() }()
 	if err := s.open(start); err != nil {
 		return err
@@ -94,12 +103,15 @@ type service struct {
 	log      *slog.Logger
 	registry *prometheus.Registry
 
+	tokens        *oidc.Verifier
+	countersigner *countersign.Signer
+
 	events    *postgres.Log
 	plans     *plansdb.Projection
 	audit     *auditdb.Projection
 	publisher *rabbitmq.Publisher
 	consumers *consumer.Consumers
-	handler   http.Handler
+	api       *rest.API
 
 	draining atomic.Bool
 	closers  []func() // in the order of opening
@@ -126,6 +138,12 @@ func (s *service) open(ctx context.Context) error {
 		return explain("the event log", s.cfg.LogURL, err)
 	}
 	s.closers = append(s.closers, s.events.Close)
+
+	imports, err := postgres.OpenImports(ctx, s.cfg.LogURL)
+	if err != nil {
+		return explain("the event log", s.cfg.LogURL, err)
+	}
+	s.closers = append(s.closers, imports.Close)
 
 	s.plans, err = plansdb.OpenProjection(ctx, s.cfg.PlansURL, plansdb.Options{Log: s.log})
 	if err != nil {
@@ -180,7 +198,7 @@ func (s *service) open(ctx context.Context) error {
 		{Name: s.plans.Name(), Handler: s.plans.Apply, Checkpoint: s.plans.Checkpoint, Linger: linger},
 		{Name: s.audit.Name(), Handler: s.audit.Apply, Checkpoint: s.audit.Checkpoint, Linger: linger},
 	} {
-		if slices.Contains(s.cfg.Groups, g.Name) {
+		if s.cfg.takesPart(g.Name) {
 			groups = append(groups, g)
 		}
 	}
@@ -191,17 +209,12 @@ func (s *service) open(ctx context.Context) error {
 	s.closers = append(s.closers, s.consumers.Close)
 	s.registry.MustRegister(&statusMetrics{s})
 
-	issuer, err := openIssuer(s.cfg)
-	if err != nil {
-		return err
-	}
-	tokens, err := issuer.Verifier()
-	if err != nil {
-		return fmt.Errorf("token verifier: %w", err)
-	}
-	s.handler, err = rest.New(rest.Options{
-		App:    app.New(command.New(command.Options{Log: s.events, Basis: plans}), plans, audit, stratml.Parser{}),
-		Tokens: tokens, Events: encoder, Log: s.log,
+	plans.LookBackIn(audit)
+	useCases := app.New(command.New(command.Options{
+		Log: s.events, Basis: plans, Documents: stratml.Parser{}, Writer: stratml.Writer{}, Imports: imports,
+	}), plans, audit, stratml.Parser{})
+	s.api, err = rest.New(rest.Options{
+		App: useCases, Tokens: s.tokens, Countersigner: s.countersigner, Events: encoder, Log: s.log,
 		Registry: s.registry, Rate: rest.Rate{Requests: s.cfg.RatePerMinute, Window: time.Minute},
 		Checks: s.checks(), Draining: s.draining.Load,
 	})
@@ -228,6 +241,7 @@ func (s *service) checks() []rest.Check {
 			}
 			return nil
 		}},
+		{Name: "issuer", Probe: func(context.Context) error { return s.tokens.Status() }},
 		{Name: "groups", Probe: func(ctx context.Context) error {
 			var errs []error
 			for _, g := range s.consumers.Status() {
@@ -257,7 +271,7 @@ func (s *service) run(ctx context.Context, public, admin net.Listener, ready fun
 	// Requests and groups outlive ctx by the drain.
 	inner, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	servers := []*http.Server{rest.NewServer(inner, s.cfg.HTTPAddr, s.handler, s.log), rest.NewServer(inner, s.cfg.AdminAddr, s.adminHandler(), s.log)}
+	servers := []*http.Server{rest.NewServer(inner, s.cfg.HTTPAddr, s.api, s.log), rest.NewServer(inner, s.cfg.AdminAddr, s.adminHandler(), s.log)}
 	groups, stopGroups := context.WithCancel(inner)
 	defer stopGroups()
 
@@ -270,14 +284,7 @@ func (s *service) run(ctx context.Context, public, admin net.Listener, ready fun
 			return nil
 		})
 	}
-	if len(s.cfg.Groups) > 0 {
-		parts.Go(func() error {
-			if err := s.consumers.Run(groups); err != nil {
-				return fmt.Errorf("consumer groups: %w", err)
-			}
-			return nil
-		})
-	}
+	s.background(groups, parts)
 	s.log.InfoContext(inner, "serving", "http", public.Addr().String(), "admin", admin.Addr().String(), "version", buildVersion)
 	parts.Go(func() error {
 		err := ready(ctx)

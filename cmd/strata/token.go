@@ -1,8 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
-	"path/filepath"
+	"io"
 	"time"
 
 	"github.com/google/uuid"
@@ -25,6 +26,9 @@ func (c *cli) token() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if subject == "" {
+				return usageError{errors.New("--subject is missing: whose token is it to be?")}
+			}
 			claims := oidc.Claims{Subject: subject, Operator: operator, Lifetime: lifetime}
 			if !operator {
 				if claims.Organization, err = uuid.Parse(organization); err != nil {
@@ -39,25 +43,16 @@ func (c *cli) token() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintln(cmd.OutOrStdout(), token)
-			return err
+			return c.print(cmd.OutOrStdout(), map[string]string{"token": token}, func(w io.Writer) error {
+				_, err := fmt.Fprintln(w, token)
+				return err
+			})
 		},
 	}
 	issue.Flags().StringVar(&organization, "org", "", "id of the organization whose member the token is for")
 	issue.Flags().StringVar(&subject, "subject", "", "the member's subject at the issuer")
 	issue.Flags().BoolVar(&operator, "operator", false, "a token that may register organizations, and nothing else")
 	issue.Flags().DurationVar(&lifetime, "lifetime", time.Hour, "how long it is valid; at most 1h")
-	_ = issue.MarkFlagRequired("subject") // fails only for a flag that is not there
 	cmd.AddCommand(issue)
 	return cmd
-}
-
-// openIssuer opens the development issuer with the key file of the
-// configuration, by default the one `strata dev` made.
-func openIssuer(cfg config) (*oidc.Issuer, error) {
-	file := cfg.DevKeyFile
-	if file == "" {
-		file = filepath.Join(cfg.DataDir, "issuer.key")
-	}
-	return oidc.Open(oidc.Options{Env: cfg.Env, KeyFile: file})
 }

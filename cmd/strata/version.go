@@ -1,8 +1,8 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
+	"io"
 	"runtime"
 	"runtime/debug"
 
@@ -17,38 +17,34 @@ func (c *cli) version() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "version", Short: "Print the version and what it was built from", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			revision := "unknown"
-			if info, ok := debug.ReadBuildInfo(); ok {
-				for _, s := range info.Settings {
-					if s.Key == "vcs.revision" {
-						revision = s.Value
-					}
-				}
-			}
 			if asJSON {
-				return json.NewEncoder(cmd.OutOrStdout()).Encode(map[string]string{
-					"version": buildVersion, "revision": revision, "go": runtime.Version(),
-				})
+				c.output = jsonOutput
 			}
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "strata %s (%s, %s)\n", buildVersion, revision, runtime.Version())
-			return err
+			v := versionLine{buildVersion, revision(), runtime.Version()}
+			return c.print(cmd.OutOrStdout(), v, func(w io.Writer) error {
+				_, err := fmt.Fprintf(w, "strata %s (%s, %s)\n", v.Version, v.Revision, v.Go)
+				return err
+			})
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "the same as -o json")
 	return cmd
 }
 
-func (c *cli) config() *cobra.Command {
-	cmd := group("config", "Look at the configuration")
-	cmd.AddCommand(&cobra.Command{
-		Use: "print", Short: "Print the effective settings, secrets masked, and where each came from", Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, _, err := c.load(cmd.ErrOrStderr())
-			if err != nil {
-				return err
+type versionLine struct {
+	Version  string `json:"version"`
+	Revision string `json:"revision"`
+	Go       string `json:"go"`
+}
+
+// revision is what was built, if the build knew.
+func revision() string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				return s.Value
 			}
-			return cfg.print(cmd.OutOrStdout())
-		},
-	})
-	return cmd
+		}
+	}
+	return "unknown"
 }

@@ -21,6 +21,9 @@ enrol-member           .  .  .  .  .  .  .  .  x  .  .  .
 grant-role             .  .  .  .  .  .  .  .  x  .  .  .
 revoke-role            .  .  .  .  .  .  .  .  x  .  .  .
 offboard-member        .  .  .  .  .  .  .  .  x  .  .  .
+set-governance-policy  .  .  x  .  .  .  .  .  .  .  .  .
+place-legal-hold       .  .  x  .  .  .  .  .  .  .  .  .
+release-legal-hold     .  .  x  .  .  .  .  .  .  .  .  .
 draft-strategy         x  .  .  .  .  .  .  .  .  .  .  .
 amend-frame            x  .  .  .  .  .  .  .  .  .  .  .
 add-goal               x  .  .  .  .  .  .  .  .  .  .  .
@@ -36,13 +39,29 @@ withdraw-revision      x  .  .  .  .  .  .  .  .  .  .  .
 request-changes        .  x  x  .  .  .  .  .  .  .  .  .
 approve-strategy       .  x  x  .  .  .  .  .  .  .  .  .
 activate-strategy      .  .  x  .  .  .  .  .  .  .  .  .
+put-on-hold            .  .  x  .  .  .  .  .  .  .  .  x
+resume-strategy        .  .  x  .  .  .  .  .  .  .  .  x
+close-strategy         .  .  x  .  .  .  .  .  .  .  .  x
+attest-period          .  x  .  .  .  .  .  .  .  .  .  .
 define-indicator       x  .  .  .  .  .  .  .  .  .  .  .
 redefine-indicator     x  .  .  .  .  .  .  .  .  .  .  .
+relink-indicator       x  .  .  .  .  .  .  .  .  .  .  x
 set-target             x  .  .  .  .  .  .  .  .  .  .  .
-retire-indicator       x  .  .  .  .  .  .  .  .  .  .  .
+retire-indicator       x  .  .  .  .  .  .  .  .  .  .  x
 record-measurement     .  .  .  x  .  .  .  x  .  .  .  x
 correct-measurement    .  .  .  x  .  .  .  x  .  .  .  .
 void-measurement       .  .  .  x  .  .  .  x  .  .  .  .
+raise-finding          .  .  x  .  x  .  .  .  .  .  .  x
+assign-finding         .  .  x  .  x  .  .  .  .  .  .  x
+reclassify-finding     .  .  x  .  x  .  .  .  .  .  .  .
+plan-remediation       .  .  .  x  .  .  .  .  .  .  .  .
+submit-remediation     .  .  .  x  .  .  .  .  .  .  .  .
+accept-risk            .  .  .  .  .  x  .  .  .  .  .  .
+return-finding         .  .  x  .  x  .  .  .  .  .  .  x
+close-finding          .  .  x  .  x  .  .  .  .  .  .  .
+register-evidence      x  .  x  x  x  .  .  .  .  .  .  x
+link-evidence          x  .  x  x  x  .  .  .  .  .  .  x
+import-stratml         x  .  .  .  .  .  .  .  .  .  .  .
 `
 
 var columns = []string{

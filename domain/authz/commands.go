@@ -15,6 +15,9 @@ const (
 	GrantRole            = "grant-role"
 	RevokeRole           = "revoke-role"
 	OffboardMember       = "offboard-member"
+	SetGovernancePolicy  = "set-governance-policy"
+	PlaceLegalHold       = "place-legal-hold"
+	ReleaseLegalHold     = "release-legal-hold"
 
 	DraftStrategy    = "draft-strategy"
 	AmendFrame       = "amend-frame"
@@ -31,14 +34,33 @@ const (
 	ActivateStrategy = "activate-strategy"
 	OpenRevision     = "open-revision"
 	WithdrawRevision = "withdraw-revision"
+	PutOnHold        = "put-on-hold"
+	ResumeStrategy   = "resume-strategy"
+	CloseStrategy    = "close-strategy"
+	AttestPeriod     = "attest-period"
 
 	DefineIndicator    = "define-indicator"
 	RedefineIndicator  = "redefine-indicator"
+	RelinkIndicator    = "relink-indicator"
 	SetTarget          = "set-target"
 	RetireIndicator    = "retire-indicator"
 	RecordMeasurement  = "record-measurement"
 	CorrectMeasurement = "correct-measurement"
 	VoidMeasurement    = "void-measurement"
+
+	RaiseFinding      = "raise-finding"
+	AssignFinding     = "assign-finding"
+	ReclassifyFinding = "reclassify-finding"
+	PlanRemediation   = "plan-remediation"
+	SubmitRemediation = "submit-remediation"
+	AcceptRisk        = "accept-risk"
+	ReturnFinding     = "return-finding"
+	CloseFinding      = "close-finding"
+
+	RegisterEvidence = "register-evidence"
+	LinkEvidence     = "link-evidence"
+
+	ImportStratML = "import-stratml"
 )
 
 // may is the whole of who may give which command.
@@ -48,6 +70,9 @@ var may = map[string][]string{
 	GrantRole:            {Administrator},
 	RevokeRole:           {Administrator},
 	OffboardMember:       {Administrator},
+	SetGovernancePolicy:  {ComplianceOfficer},
+	PlaceLegalHold:       {ComplianceOfficer},
+	ReleaseLegalHold:     {ComplianceOfficer},
 
 	DraftStrategy:    {Author},
 	AmendFrame:       {Author},
@@ -64,14 +89,33 @@ var may = map[string][]string{
 	RequestChanges:   {Approver, ComplianceOfficer},
 	ApproveStrategy:  {Approver, ComplianceOfficer},
 	ActivateStrategy: {ComplianceOfficer},
+	PutOnHold:        {ComplianceOfficer, Process},
+	ResumeStrategy:   {ComplianceOfficer, Process},
+	CloseStrategy:    {ComplianceOfficer, Process},
+	AttestPeriod:     {Approver},
 
 	DefineIndicator:    {Author},
 	RedefineIndicator:  {Author},
+	RelinkIndicator:    {Author, Process},
 	SetTarget:          {Author},
-	RetireIndicator:    {Author},
+	RetireIndicator:    {Author, Process},
 	RecordMeasurement:  {IndicatorOwner, Integrator, Process},
 	CorrectMeasurement: {IndicatorOwner, Integrator},
 	VoidMeasurement:    {IndicatorOwner, Integrator},
+
+	RaiseFinding:      {Auditor, ComplianceOfficer, Process},
+	AssignFinding:     {Auditor, ComplianceOfficer, Process},
+	ReclassifyFinding: {Auditor, ComplianceOfficer},
+	PlanRemediation:   {IndicatorOwner},
+	SubmitRemediation: {IndicatorOwner},
+	AcceptRisk:        {RiskAcceptor},
+	ReturnFinding:     {Auditor, ComplianceOfficer, Process},
+	CloseFinding:      {Auditor, ComplianceOfficer},
+
+	RegisterEvidence: {Author, IndicatorOwner, Auditor, ComplianceOfficer, Process},
+	LinkEvidence:     {Author, IndicatorOwner, Auditor, ComplianceOfficer, Process},
+
+	ImportStratML: {Author},
 }
 
 // ErrRole: no role of the actor may give the command.

@@ -35,3 +35,17 @@ func (a Actor) Has(roles ...string) bool {
 	}
 	return false
 }
+
+// Second is a second person behind a command (S8, S15): one who signed exactly
+// this command before it was given. The zero Second is nobody.
+type Second struct {
+	ID         string    // member; opaque
+	Kind       Kind      // machines stand behind nothing (S12)
+	Roles      []string  // held when the command is decided, within the scope of the aggregate (S13)
+	SamePerson []string  // other member ids, past or present, of the same person
+	AuthAt     time.Time // when they last proved who they are
+	SignedAt   time.Time
+}
+
+// Given says whether there is a second person at all.
+func (s Second) Given() bool { return s.ID != "" }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"strata.dev/strata/domain/calendar"
+	"strata.dev/strata/domain/fact"
 )
 
 // Command is the closed set of what can be asked of an indicator.
@@ -20,14 +21,12 @@ type DefineIndicator struct {
 }
 
 // Authorization is the second person that S15 asks for once the strategy is in
-// force. It covers all that the approved indicator digest covers, definition and
-// retirement included: leaving a missed indicator out bends results as well as a
-// lower target does. The caller has made sure that the person named did agree.
+// force. It covers all that the approved indicator digest covers, definition,
+// relinking and retirement included: leaving a missed indicator out bends
+// results as well as a lower target does.
 type Authorization struct {
-	StrategyInForce bool     // a revision of the strategy is in force
-	By              string   // member who authorized; "" = nobody
-	Roles           []string // held by that member now, within the strategy
-	SamePerson      []string // other member ids, past or present, of the person who asks
+	StrategyInForce bool // a revision of the strategy is in force
+	Second          fact.Second
 }
 
 // Edit sets one field of the definition; the empty Content clears it.
@@ -46,6 +45,15 @@ type RedefineIndicator struct {
 	ComparabilityBreak bool
 	Reason             string
 	Authorization      Authorization
+}
+
+// RelinkIndicator puts the indicator under another objective, of the same
+// strategy or of another one of the organization.
+type RelinkIndicator struct {
+	StrategyID    string // the present one if empty
+	ObjectiveID   string
+	Reason        string
+	Authorization Authorization
 }
 
 // SetTarget sets or replaces the target of a period.
@@ -78,19 +86,33 @@ type RecordMeasurement struct {
 	ImportID      string
 }
 
-// CorrectMeasurement replaces the living value of a measurement.
+// CorrectMeasurement replaces the living value of a measurement, which it names
+// by its id or else by its key.
 type CorrectMeasurement struct {
 	MeasurementID string
+	Period        calendar.Period // if no id is given
+	Dims          Dims            // likewise
 	Value         Stated
 	ObservedAt    *time.Time
 	Note          string
 	Reason        string
 	EvidenceID    string
+	Breach        Breach
 }
 
-// VoidMeasurement withdraws the living value of a measurement.
+// Breach is the finding about a missed target that is open for an indicator (S9).
+type Breach struct {
+	FindingID  string   // "" = none is open
+	OwnerID    string   // of the finding; "" = nobody is assigned
+	SamePerson []string // other member ids, past or present, of the person who corrects
+}
+
+// VoidMeasurement withdraws the living value of a measurement, which it names
+// by its id or else by its key.
 type VoidMeasurement struct {
 	MeasurementID string
+	Period        calendar.Period // if no id is given
+	Dims          Dims            // likewise
 	Reason        string
 }
 
@@ -103,6 +125,7 @@ type RetireIndicator struct {
 
 func (DefineIndicator) isCommand()    {}
 func (RedefineIndicator) isCommand()  {}
+func (RelinkIndicator) isCommand()    {}
 func (SetTarget) isCommand()          {}
 func (RecordMeasurement) isCommand()  {}
 func (CorrectMeasurement) isCommand() {}

@@ -1,6 +1,7 @@
 package indicator
 
 import (
+	"slices"
 	"time"
 
 	"strata.dev/strata/domain/authz"
@@ -50,6 +51,8 @@ func decide(s State, by fact.Actor, c Command) (Event, error) {
 	switch c := c.(type) {
 	case RedefineIndicator:
 		return s.redefine(by, c)
+	case RelinkIndicator:
+		return s.relink(by, c)
 	case SetTarget:
 		return s.setTarget(by, c)
 	case RecordMeasurement:
@@ -71,6 +74,8 @@ func kindOf(c Command) (kind string, ok bool) {
 		return authz.DefineIndicator, true
 	case RedefineIndicator:
 		return authz.RedefineIndicator, true
+	case RelinkIndicator:
+		return authz.RelinkIndicator, true
 	case SetTarget:
 		return authz.SetTarget, true
 	case RecordMeasurement:
@@ -107,7 +112,7 @@ func (s State) setTarget(by fact.Actor, c SetTarget) (Event, error) {
 	if err := f.Err(); err != nil {
 		return nil, err
 	}
-	if err := s.Definition.takes(c.Value); err != nil {
+	if err := s.Definition.aims(c.Value); err != nil {
 		return nil, err
 	}
 	if err := s.onGrid(c.Period, c.Dims); err != nil {
@@ -173,7 +178,7 @@ func (s State) record(by fact.Actor, c RecordMeasurement) (Event, error) {
 
 func (s State) correct(by fact.Actor, c CorrectMeasurement) (Event, error) {
 	var f check.Form
-	f.ID("#/measurementId", c.MeasurementID)
+	checkTarget(&f, c.MeasurementID, c.Period, c.Dims)
 	f.Reason(c.Reason)
 	f.Prose("#/note", c.Note)
 	f.OptionalID("#/evidenceId", c.EvidenceID)
@@ -188,11 +193,15 @@ func (s State) correct(by fact.Actor, c CorrectMeasurement) (Event, error) {
 	if c.Reason == SourceRestated && by.Kind != fact.Source {
 		return nil, ErrReservedRestate.Detailf("Only a source can say that it restated its own value: give your reason.")
 	}
-	old, err := s.living(c.MeasurementID)
+	old, err := s.living(c.MeasurementID, c.Period, c.Dims)
 	if err != nil {
 		return nil, err
 	}
-	if old.same(reading) && old.Epoch == s.Epoch {
+	if err := c.Breach.allows(by, c.EvidenceID); err != nil {
+		return nil, err
+	}
+	// The text that a number came as is kept, so it can be wrong by itself.
+	if old.same(reading) && old.OriginalText == reading.OriginalText && old.Epoch == s.Epoch {
 		return nil, ErrSameValue.Detailf("This is the value already: a correction gives another one.")
 	}
 	return MeasurementCorrected{
@@ -203,12 +212,12 @@ func (s State) correct(by fact.Actor, c CorrectMeasurement) (Event, error) {
 
 func (s State) void(c VoidMeasurement) (Event, error) {
 	var f check.Form
-	f.ID("#/measurementId", c.MeasurementID)
+	checkTarget(&f, c.MeasurementID, c.Period, c.Dims)
 	f.Reason(c.Reason)
 	if err := f.Err(); err != nil {
 		return nil, err
 	}
-	old, err := s.living(c.MeasurementID)
+	old, err := s.living(c.MeasurementID, c.Period, c.Dims)
 	if err != nil {
 		return nil, err
 	}
@@ -217,7 +226,38 @@ func (s State) void(c VoidMeasurement) (Event, error) {
 	}, nil
 }
 
-func (s State) living(measurementID string) (Measurement, error) {
+// allows holds S9: while a finding about a missed target is open, a person
+// corrects what it rests on with evidence only, and its owner not at all.
+// Sources restate what is theirs.
+func (b Breach) allows(by fact.Actor, evidenceID string) error {
+	switch {
+	case b.FindingID == "" || by.Kind != fact.Person:
+		return nil
+	case b.OwnerID == by.ID || (b.OwnerID != "" && slices.Contains(b.SamePerson, b.OwnerID)):
+		return ErrBreachOwner.Detailf("You answer for finding %s about this indicator: somebody else must correct its measurements.", b.FindingID)
+	case evidenceID == "":
+		return ErrBreachEvidence.Detailf("Finding %s about this indicator is open: name the evidence for the correction.", b.FindingID)
+	}
+	return nil
+}
+
+// checkTarget takes the name of a measurement: its id, or else its key.
+func checkTarget(f *check.Form, measurementID string, p calendar.Period, dims Dims) {
+	if measurementID == "" && p != (calendar.Period{}) {
+		checkKey(f, p, dims)
+		return
+	}
+	f.ID("#/measurementId", measurementID)
+}
+
+func (s State) living(measurementID string, p calendar.Period, dims Dims) (Measurement, error) {
+	if measurementID == "" {
+		m, ok := s.Live(p, dims)
+		if !ok {
+			return m, ErrNotLiving.Detailf("There is no living measurement for %s here: it was voided, or never recorded.", Key(p, dims))
+		}
+		return m, nil
+	}
 	m, ok := s.LiveByID(measurementID)
 	if !ok {
 		return m, ErrNotLiving.Detailf("There is no living measurement %q here: it was voided, or belongs to another indicator.", measurementID)

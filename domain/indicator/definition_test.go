@@ -109,30 +109,6 @@ func TestRedefining(t *testing.T) {
 	})
 }
 
-func TestS15(t *testing.T) {
-	set := func(a indicator.Authorization) indicator.SetTarget {
-		a.StrategyInForce = true
-		return indicator.SetTarget{Period: year(2027), Value: indicator.Stated{Number: "1"}, Reason: "r", Authorization: a}
-	}
-	approver := id("person", 8)
-	roles := []string{authz.Approver}
-	given := []past{defined(scores)}
-	decider.Run(t, []spec{
-		{
-			Name: "a second person who may approve", Given: given, By: ann, When: set(indicator.Authorization{By: approver, Roles: roles}),
-			Then: []indicator.Event{indicator.TargetSet{Period: year(2027), Reading: number("1"), Reason: "r", AuthorizedBy: approver}},
-		},
-		{Name: "nobody", Given: given, By: ann, When: set(indicator.Authorization{}), Refused: indicator.ErrSecondPerson},
-		{Name: "the same person", Given: given, By: ann, When: set(indicator.Authorization{By: ann.ID, Roles: roles}), Refused: indicator.ErrSecondPerson},
-		{Name: "the same person under a former id", Given: given, By: ann, When: set(indicator.Authorization{By: approver, Roles: roles, SamePerson: []string{approver}}), Refused: indicator.ErrSecondPerson},
-		{Name: "somebody who may not approve", Given: given, By: ann, When: set(indicator.Authorization{By: approver, Roles: []string{authz.ComplianceOfficer}}), Refused: indicator.ErrSecondPerson},
-		{
-			Name: "for retirement, too", Given: given, By: ann,
-			When: indicator.RetireIndicator{Reason: "r", Authorization: indicator.Authorization{StrategyInForce: true}}, Refused: indicator.ErrSecondPerson,
-		},
-	})
-}
-
 func TestRetiring(t *testing.T) {
 	retired := []past{defined(scores), {By: ann, Event: indicator.Retired{Reason: "r"}}}
 	late := []past{defined(scores), target(2022, "7"), recorded(m1, 2022, "6"), health(indicator.OffTrack)}

@@ -20,6 +20,8 @@ var (
 	ErrMeasurementID   = refusal.Violated.WithRule("measurement-id-unique")
 	ErrNotLiving       = refusal.Violated.WithRule("measurement-living")
 	ErrSameValue       = refusal.Violated.WithRule("correction-differs")
+	ErrBreachEvidence  = refusal.Violated.WithRule("S9")
+	ErrBreachOwner     = refusal.Forbidden.WithRule("S9")
 	ErrSecondPerson    = refusal.Forbidden.WithRule("S15")
 	ErrReplacesItself  = refusal.Violated.WithRule("replaced-by-another")
 	ErrTooManySeries   = refusal.Violated.WithRule("series-limit")

@@ -49,6 +49,12 @@ var (
 	source = actor(fact.Source, 3)
 )
 
+// countersigner is a second person who may approve, and has signed just now.
+var countersigner = fact.Second{
+	ID: id("person", 8), Kind: fact.Person, Roles: []string{authz.Approver}, SamePerson: []string{id("person", 88)},
+	AuthAt: now.Add(-6 * time.Minute), SignedAt: now.Add(-2 * time.Minute),
+}
+
 // scores is an indicator as Albania.xml has them.
 var scores = indicator.Definition{
 	Name: "Procedural Justice", Unit: "Score", Type: indicator.Quantitative, Direction: indicator.Increase,

@@ -33,10 +33,14 @@ type Health struct {
 // Everything is compared exactly: gap ≤ tolerance as difference ≤ tolerance × scale.
 func (s State) Health() Health {
 	h := Health{Status: Unknown, Trend: s.trend()}
-	if len(s.headline) == 0 {
+	last, measured := Measurement{}, false
+	for m := range s.latest() {
+		last, measured = m, true
+		break
+	}
+	if !measured {
 		return h
 	}
-	last := s.headline[len(s.headline)-1]
 	h.Period, h.Actual = last.Period, &last.Reading
 	target, ok := s.targetFor(last)
 	if !ok {
@@ -128,7 +132,7 @@ func (s State) trend() Trend {
 	}
 	const needed = 3
 	var last []quantity.Number // latest first
-	for _, m := range slices.Backward(s.headline) {
+	for m := range s.latest() {
 		if m.Epoch != s.Epoch || !m.Value.Given() {
 			break // a comparability break starts the trend anew
 		}

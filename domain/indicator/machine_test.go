@@ -30,9 +30,11 @@ func anything(t *rapid.T) indicator.Command {
 	reason := rapid.SampledFrom([]string{"r", "r", "r", "", indicator.SourceRestated}).Draw(t, "reason")
 	auth := indicator.Authorization{StrategyInForce: rapid.IntRange(0, 4).Draw(t, "in force") == 0}
 	if rapid.Bool().Draw(t, "authorized") {
-		auth.By, auth.Roles = id("person", rapid.IntRange(1, 3).Draw(t, "authorizer")), []string{authz.Approver}
+		auth.Second = countersigner
+		auth.Second.ID = id("person", rapid.IntRange(1, 3).Draw(t, "authorizer"))
+		auth.Second.Kind = rapid.SampledFrom([]fact.Kind{fact.Person, fact.Person, fact.Source}).Draw(t, "authorizer's kind")
 	}
-	switch rapid.IntRange(0, 9).Draw(t, "command") {
+	switch rapid.IntRange(0, 10).Draw(t, "command") {
 	case 0:
 		d := rapid.SampledFrom([]indicator.Definition{scores, byRegion, byRegion, milestone, {}}).Draw(t, "definition")
 		return indicator.DefineIndicator{IndicatorID: subject, StrategyID: plan, ObjectiveID: objective, Definition: d, Authorization: auth}
@@ -55,9 +57,12 @@ func anything(t *rapid.T) indicator.Command {
 	case 4, 5, 6:
 		return indicator.RecordMeasurement{MeasurementID: ids.Draw(t, "id"), Period: periods.Draw(t, "period"), Dims: dims.Draw(t, "dims"), Value: stated.Draw(t, "value")}
 	case 7:
-		return indicator.CorrectMeasurement{MeasurementID: ids.Draw(t, "id"), Value: stated.Draw(t, "value"), Reason: reason}
+		return indicator.CorrectMeasurement{MeasurementID: ids.Draw(t, "id"), Period: periods.Draw(t, "period"), Dims: dims.Draw(t, "dims"), Value: stated.Draw(t, "value"), Reason: reason}
 	case 8:
-		return indicator.VoidMeasurement{MeasurementID: ids.Draw(t, "id"), Reason: reason}
+		return indicator.VoidMeasurement{MeasurementID: ids.Draw(t, "id"), Period: periods.Draw(t, "period"), Dims: dims.Draw(t, "dims"), Reason: reason}
+	case 9:
+		places := rapid.SampledFrom([]string{plan, objective, id("objective", 2), id("strategy", 2), "", "x"})
+		return indicator.RelinkIndicator{StrategyID: places.Draw(t, "strategy"), ObjectiveID: places.Draw(t, "objective"), Reason: reason, Authorization: auth}
 	}
 	if rapid.IntRange(0, 3).Draw(t, "retire") == 0 {
 		return indicator.RetireIndicator{Reason: reason, Authorization: auth}
@@ -71,7 +76,7 @@ func likely(t *rapid.T, s indicator.State) indicator.Command {
 	value := indicator.Stated{Number: rapid.SampledFrom([]string{"1", "6.0", "6", "9.99", "-3"}).Draw(t, "number")}
 	period := year(rapid.IntRange(2018, 2025).Draw(t, "year"))
 	living := s.Measurements()
-	switch n := rapid.IntRange(0, 9).Draw(t, "likely"); {
+	switch n := rapid.IntRange(0, 10).Draw(t, "likely"); {
 	case !s.Exists():
 		return indicator.DefineIndicator{IndicatorID: subject, StrategyID: plan, ObjectiveID: objective, Definition: byRegion}
 	case n == 0:
@@ -80,10 +85,20 @@ func likely(t *rapid.T, s indicator.State) indicator.Command {
 		return indicator.SetTarget{Period: period, Value: value, Reason: "r"}
 	case n <= 5 || len(living) == 0:
 		return indicator.RecordMeasurement{MeasurementID: id("measurement", rapid.IntRange(10, 99).Draw(t, "new")), Period: period, Value: value}
+	case n == 10:
+		return indicator.VoidMeasurement{Period: living[0].Period, Dims: living[0].Dims, Reason: "r"}
 	case n <= 7:
 		return indicator.CorrectMeasurement{MeasurementID: rapid.SampledFrom(living).Draw(t, "old").ID, Value: value, Reason: "r"}
 	}
 	return indicator.VoidMeasurement{MeasurementID: rapid.SampledFrom(living).Draw(t, "old").ID, Reason: "r"}
+}
+
+// second makes sure that S15 was kept, which processes need not.
+func second(t *rapid.T, by fact.Actor, a indicator.Authorization, authorizedBy string) {
+	needed := a.StrategyInForce && by.Kind != fact.Process
+	if needed != (authorizedBy != "") || authorizedBy == by.ID || (needed && (authorizedBy != a.Second.ID || a.Second.Kind != fact.Person)) {
+		t.Fatalf("%+v changed what was approved, authorized by %q of %+v", by, authorizedBy, a)
+	}
 }
 
 // series is the model of one key: what its events, counted by hand, come to.
@@ -157,8 +172,16 @@ func TestNoSequenceOfCommandsBreaksTheRules(t *testing.T) {
 					}
 					k.living = nil
 				case indicator.TargetSet:
-					if a := c.(indicator.SetTarget).Authorization; a.StrategyInForce && (e.AuthorizedBy == "" || e.AuthorizedBy == by.ID) {
-						t.Fatal("a target changed in a strategy in force without a second person")
+					second(t, by, c.(indicator.SetTarget).Authorization, e.AuthorizedBy)
+				case indicator.Redefined:
+					switch c := c.(type) {
+					case indicator.RedefineIndicator:
+						second(t, by, c.Authorization, e.AuthorizedBy)
+					case indicator.RelinkIndicator:
+						second(t, by, c.Authorization, e.AuthorizedBy)
+						if e.ComparabilityBreak {
+							t.Fatal("a relinking ends comparability")
+						}
 					}
 				case indicator.HealthChanged:
 					if e.From != status || e.From == e.To || i != len(events)-1 || i == 0 {

@@ -38,6 +38,9 @@ func TestRecording(t *testing.T) {
 	stored := time.Date(2026, 1, 2, 2, 4, 5, 6_007_000, time.UTC)
 	observed := record(m1, 2022, "5.90")
 	observed.ObservedAt, observed.Note, observed.Value.Descriptor = &zoned, "...", "Annual"
+	missing := indicator.Reading{DescriptorName: "Observation status", Descriptor: "Missing value; suppressed"}
+	gap := record(m1, 2022, "")
+	gap.Value = indicator.Stated{DescriptorName: missing.DescriptorName, Descriptor: missing.Descriptor}
 	neverObserved := record(m1, 2022, "1")
 	faraway := time.Date(12026, 1, 1, 0, 0, 0, 0, time.UTC)
 	neverObserved.ObservedAt = &faraway
@@ -82,6 +85,16 @@ func TestRecording(t *testing.T) {
 		{Name: "one value per key", Given: []past{defined(scores), recorded(m1, 2022, "6")}, By: olga, When: record(m2, 2022, "7"), Refused: indicator.ErrMeasured},
 		{Name: "one key per id", Given: []past{defined(scores), recorded(m1, 2022, "6")}, By: olga, When: record(m1, 2021, "7"), Refused: indicator.ErrMeasurementID},
 		{Name: "for ever", Given: []past{defined(scores), recorded(m1, 2022, "6"), voided(m1, 2022, "6")}, By: olga, When: record(m1, 2022, "6"), Refused: indicator.ErrMeasurementID},
+		{
+			Name: "no number, and why", Given: []past{defined(scores), target(2022, "6"), recorded(m2, 2021, "7"), health(indicator.OnTrack)}, By: olga, When: gap,
+			Then: []indicator.Event{
+				indicator.MeasurementRecorded{MeasurementID: m1, KeyVersion: 1, Period: year(2022), Reading: missing},
+				indicator.HealthChanged{
+					From: indicator.OnTrack, To: indicator.Unknown, Period: year(2022), Actual: &missing, Target: reading(number("6")),
+					Trend: indicator.Insufficient, Rule: indicator.Increase, CauseMeasurementID: m1,
+				},
+			},
+		},
 		{Name: "no number", Given: base, By: olga, When: record(m1, 2022, "redesigned income questions"), Refused: refusal.Invalid},
 		{Name: "nothing at all", Given: base, By: olga, When: record(m1, 2022, ""), Refused: indicator.ErrValueKind},
 		{Name: "a number for a descriptor", Given: []past{defined(milestone)}, By: olga, When: qualitative(indicator.Stated{Number: "1", Descriptor: "x"}), Refused: indicator.ErrValueKind},
@@ -111,8 +124,28 @@ func TestCorrecting(t *testing.T) {
 	}
 	restated := corrected
 	restated.Reason = indicator.SourceRestated
+	proof := id("evidence", 1)
+	proved := corrected
+	proved.EvidenceID = proof
+	breached := func(evidence, owner string, same ...string) indicator.CorrectMeasurement {
+		c := correct("5423.6", "rounding")
+		c.EvidenceID, c.Breach = evidence, indicator.Breach{FindingID: id("finding", 1), OwnerID: owner, SamePerson: same}
+		return c
+	}
 	fell := corrected
 	fell.New = number("5.5")
+	reworded := corrected
+	reworded.New = indicator.Reading{Value: "5423.59999999999", OriginalText: "5423.599999999990"}
+	missing := indicator.Reading{DescriptorName: "Observation status", Descriptor: "Missing value; suppressed"}
+	suppress := indicator.CorrectMeasurement{
+		MeasurementID: m1, Reason: "too few cases",
+		Value: indicator.Stated{DescriptorName: missing.DescriptorName, Descriptor: missing.Descriptor},
+	}
+	suppressed := corrected
+	suppressed.New, suppressed.Reason = missing, "too few cases"
+	gap := indicator.MeasurementRecorded{MeasurementID: m1, KeyVersion: 1, Period: year(2022), Reading: missing}
+	filled := corrected
+	filled.Old, filled.New, filled.Reason = missing, number("6"), "published"
 	decider.Run(t, []spec{
 		{Name: "says what was", Given: given, By: olga, When: correct("5423.6", "rounding"), Then: []indicator.Event{corrected}},
 		{Name: "by the source itself", Given: given, By: source, When: correct("5423.6", indicator.SourceRestated), Then: []indicator.Event{restated}},
@@ -123,7 +156,30 @@ func TestCorrecting(t *testing.T) {
 				Trend: indicator.Insufficient, Rule: indicator.Increase, CauseMeasurementID: m1,
 			}},
 		},
-		{Name: "to the same number in other words", Given: given, By: olga, When: correct("5423.599999999990", "r"), Refused: indicator.ErrSameValue},
+		{
+			Name: "to the same number in other words", Given: given, By: olga, When: correct("5423.599999999990", "rounding"), Then: []indicator.Event{reworded},
+		},
+		{Name: "to the same words", Given: given, By: olga, When: correct("5423.59999999999", "r"), Refused: indicator.ErrSameValue},
+		{Name: "to no number, and why", Given: []past{defined(scores), recorded(m1, 2022, "5423.59999999999")}, By: olga, When: suppress, Then: []indicator.Event{suppressed}},
+		{Name: "to a number at last", Given: []past{defined(scores), {By: olga, Event: gap}}, By: olga, When: correct("6", "published"), Then: []indicator.Event{filled}},
+		{
+			Name: "named by its key", Given: given, By: olga,
+			When: indicator.CorrectMeasurement{Period: year(2022), Value: indicator.Stated{Number: "5423.6"}, Reason: "rounding"}, Then: []indicator.Event{corrected},
+		},
+		{
+			Name: "named by a key without a value", Given: given, By: olga,
+			When: indicator.CorrectMeasurement{Period: year(2021), Value: indicator.Stated{Number: "1"}, Reason: "r"}, Refused: indicator.ErrNotLiving,
+		},
+		{
+			Name: "not named at all", Given: given, By: olga,
+			When: indicator.CorrectMeasurement{Value: indicator.Stated{Number: "1"}, Reason: "r"}, Refused: refusal.Invalid,
+		},
+		{Name: "S9: during a breach with evidence", Given: given, By: olga, When: breached(proof, id("person", 9)), Then: []indicator.Event{proved}},
+		{Name: "S9: during a breach that nobody answers for yet", Given: given, By: olga, When: breached(proof, ""), Then: []indicator.Event{proved}},
+		{Name: "S9: not without evidence", Given: given, By: olga, When: breached("", id("person", 9)), Refused: indicator.ErrBreachEvidence},
+		{Name: "S9: not by who answers for it", Given: given, By: olga, When: breached(proof, olga.ID), Refused: indicator.ErrBreachOwner},
+		{Name: "S9: not by them under another id", Given: given, By: olga, When: breached(proof, id("person", 9), id("person", 9)), Refused: indicator.ErrBreachOwner},
+		{Name: "S9: but by the source", Given: given, By: source, When: breached("", source.ID), Then: []indicator.Event{corrected}},
 		{Name: "a person speaking for the source", Given: given, By: olga, When: correct("1", indicator.SourceRestated), Refused: indicator.ErrReservedRestate},
 		{Name: "for no reason", Given: given, By: olga, When: correct("1", ""), Refused: refusal.Invalid},
 		{Name: "what is not there", Given: []past{defined(scores)}, By: olga, When: correct("1", "r"), Refused: indicator.ErrNotLiving},
@@ -158,6 +214,8 @@ func TestSettingTargets(t *testing.T) {
 	isSet := func(y int, now string, previous *indicator.Reading) indicator.TargetSet {
 		return indicator.TargetSet{Period: year(y), Reading: number(now), Previous: previous, Reason: "board decision"}
 	}
+	described := set(2022, "")
+	described.Value.Descriptor = "much more"
 	annotated := set(2022, "6.82")
 	annotated.Value.DescriptorName, annotated.Value.Descriptor = "Status", "Annual Baseline"
 	decider.Run(t, []spec{
@@ -178,6 +236,7 @@ func TestSettingTargets(t *testing.T) {
 		},
 		{Name: "to the same", Given: []past{defined(scores), target(2022, "7")}, By: ann, When: set(2022, "7.00"), Refused: indicator.ErrNothingChanges},
 		{Name: "without a number", Given: []past{defined(scores)}, By: ann, When: set(2022, ""), Refused: indicator.ErrValueKind},
+		{Name: "with a descriptor for a number", Given: []past{defined(scores)}, By: ann, When: described, Refused: indicator.ErrValueKind},
 		{Name: "by the owner of the indicator", Given: []past{defined(scores)}, By: olga, When: set(2022, "1"), Refused: authz.ErrRole},
 	})
 }

@@ -1,6 +1,7 @@
 package indicator
 
 import (
+	"iter"
 	"slices"
 	"time"
 
@@ -22,7 +23,8 @@ type State struct {
 	targets  pmap.Map[Target]      // by key
 	series   pmap.Map[Measurement] // by key; void ones are kept for their version
 	keyByID  pmap.Map[string]      // measurement id → key; for ever
-	headline []Measurement         // living values of the headline series, by period; never changed in place
+	byHand   pmap.Map[byHand]      // who wrote measurements of which period by hand, by both
+	headline pmap.Map[Measurement] // the headline series, void ones included, by period
 	authors  pmap.Map[time.Time]   // persons who defined, redefined, set targets or retired → when last
 }
 
@@ -100,6 +102,26 @@ func (s State) AuthorsSince(t time.Time) []string {
 	return ids
 }
 
+// byHand says that a person wrote a measurement of a period.
+type byHand struct {
+	period calendar.Period
+	person string
+}
+
+// Measurers gives the persons who recorded, corrected or voided measurements by
+// hand whose period has a day in common with p, sorted: those who may not
+// attest p (S10).
+func (s State) Measurers(p calendar.Period) []string {
+	var ids []string
+	for _, h := range s.byHand.All() {
+		if h.period.Start <= p.End && p.Start <= h.period.End {
+			ids = append(ids, h.person)
+		}
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
+
 // Apply folds one event into the state. It cannot refuse: an event is a fact.
 // The state it is called on stays as it was.
 func (s State) Apply(by fact.Actor, e Event) State {
@@ -112,6 +134,8 @@ func (s State) Apply(by fact.Actor, e Event) State {
 		for _, c := range e.Changes {
 			if f, ok := fields[c.Field]; ok {
 				f.set(&s.Definition, c.New)
+			} else {
+				s = s.relinked(c)
 			}
 		}
 		if e.ComparabilityBreak {
@@ -126,17 +150,17 @@ func (s State) Apply(by fact.Actor, e Event) State {
 		s = s.put(Measurement{
 			ID: e.MeasurementID, KeyVersion: e.KeyVersion, Period: e.Period, Dims: e.Dims, Reading: e.Reading,
 			Epoch: s.Epoch,
-		})
+		}, by)
 	case MeasurementCorrected:
 		s = s.put(Measurement{
 			ID: e.MeasurementID, KeyVersion: e.KeyVersion, Period: e.Period, Dims: e.Dims, Reading: e.New,
 			Epoch: s.Epoch,
-		})
+		}, by)
 	case MeasurementVoided:
 		s = s.put(Measurement{
 			ID: e.MeasurementID, KeyVersion: e.KeyVersion, Period: e.Period, Dims: e.Dims, Reading: e.Old,
 			Epoch: s.Epoch, Void: true,
-		})
+		}, by)
 	case HealthChanged:
 		s.Status = e.To
 	case Retired:
@@ -153,51 +177,39 @@ func (s State) authoredBy(by fact.Actor) State {
 	return s
 }
 
-func (s State) put(m Measurement) State {
+func (s State) put(m Measurement, by fact.Actor) State {
+	if by.Kind == fact.Person {
+		s.byHand = s.byHand.Set(m.Period.String()+" "+by.ID, byHand{m.Period, by.ID})
+	}
 	key := Key(m.Period, m.Dims)
 	s.series = s.series.Set(key, m)
 	s.keyByID = s.keyByID.Set(m.ID, key)
 	if m.Dims.equal(s.Definition.Headline) {
-		s.headline = withMeasurement(s.headline, m)
+		s.headline = s.headline.Set(byPeriod(m.Period), m)
 	}
 	return s
 }
 
-// withMeasurement gives the series with m in its place, or without it if void.
-// The array given stays as it was: older states hold it.
-func withMeasurement(series []Measurement, m Measurement) []Measurement {
-	i, found := slices.BinarySearchFunc(series, m, func(a, b Measurement) int { return byPeriod(a.Period, b.Period) })
-	switch {
-	case found && m.Void:
-		return slices.Delete(slices.Clone(series), i, i+1)
-	case found:
-		series = slices.Clone(series)
-		series[i] = m
-		return series
-	case m.Void:
-		return series
-	}
-	return slices.Insert(slices.Clip(series), i, m)
-}
+// byPeriod is a key that orders as Period.After does.
+func byPeriod(p calendar.Period) string { return string(p.End) + "/" + string(p.Start) }
 
-func byPeriod(a, b calendar.Period) int {
-	switch {
-	case a == b:
-		return 0
-	case a.After(b):
-		return 1
-	}
-	return -1
-}
-
-// gatherHeadline finds the living values of the headline series anew.
-func (s State) gatherHeadline() []Measurement {
-	var all []Measurement
+// gatherHeadline finds the headline series anew.
+func (s State) gatherHeadline() (all pmap.Map[Measurement]) {
 	for _, m := range s.series.All() {
-		if !m.Void && m.Dims.equal(s.Definition.Headline) {
-			all = append(all, m)
+		if m.Dims.equal(s.Definition.Headline) {
+			all = all.Set(byPeriod(m.Period), m)
 		}
 	}
-	slices.SortFunc(all, func(a, b Measurement) int { return byPeriod(a.Period, b.Period) })
 	return all
+}
+
+// latest yields the living values of the headline series, the latest first.
+func (s State) latest() iter.Seq[Measurement] {
+	return func(yield func(Measurement) bool) {
+		for _, m := range s.headline.Backward() {
+			if !m.Void && !yield(m) {
+				return
+			}
+		}
+	}
 }

@@ -25,17 +25,27 @@ func (d Definition) read(f *check.Form, v Stated) Reading {
 	return r
 }
 
-// takes says whether the indicator takes this kind of value.
+// takes says whether the indicator takes this kind of value. In place of a
+// number there may be a descriptor that says why there is none: statistics have
+// gaps ("suppressed", "redesigned questions") that come, go and get filled.
 func (d Definition) takes(v Stated) error {
 	switch {
-	case d.Type == Quantitative && v.Number == "":
-		return ErrValueKind.Detailf("This indicator is quantitative: give a number.")
+	case d.Type == Quantitative && v.Number == "" && v.Descriptor == "":
+		return ErrValueKind.Detailf("This indicator is quantitative: give a number, or a descriptor that says why there is none.")
 	case d.Type == Qualitative && v.Number != "":
 		return ErrValueKind.Detailf("This indicator is qualitative: give a descriptor and no number.")
 	case d.Type == Qualitative && v.Descriptor == "":
 		return ErrValueKind.Detailf("This indicator is qualitative: give a descriptor.")
 	}
 	return nil
+}
+
+// aims says whether this kind of value can be a target.
+func (d Definition) aims(v Stated) error {
+	if d.Type == Quantitative && v.Number == "" {
+		return ErrValueKind.Detailf("This indicator is quantitative: give a number to reach.")
+	}
+	return d.takes(v)
 }
 
 func checkKey(f *check.Form, p calendar.Period, dims Dims) {

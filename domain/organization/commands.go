@@ -1,6 +1,10 @@
 package organization
 
-import "time"
+import (
+	"time"
+
+	"strata.dev/strata/domain/fact"
+)
 
 // Command is the closed set of what can be asked of an organization.
 type Command interface{ isCommand() }
@@ -59,8 +63,35 @@ type OffboardMember struct {
 	Reason   string
 }
 
+// SetGovernancePolicy replaces the policy. Policy.Version is not looked at. A
+// policy that is weaker in any member takes a second compliance officer (S8).
+type SetGovernancePolicy struct {
+	Policy Policy
+	Reason string
+	Second fact.Second // who asked for it, where S8 asks for two
+}
+
+// PlaceLegalHold forbids erasing and disposing of what its scope covers, until
+// it is released.
+type PlaceLegalHold struct {
+	HoldID string
+	Matter string // what it is about: a case, an inquiry
+	Scope  HoldScope
+	Basis  string // the law or order it rests on
+}
+
+// ReleaseLegalHold ends a legal hold for ever. It takes two compliance officers (S8).
+type ReleaseLegalHold struct {
+	HoldID string
+	Reason string
+	Second fact.Second // who asked for it
+}
+
 func (RegisterOrganization) isCommand() {}
 func (EnrolMember) isCommand()          {}
 func (GrantRole) isCommand()            {}
 func (RevokeRole) isCommand()           {}
 func (OffboardMember) isCommand()       {}
+func (SetGovernancePolicy) isCommand()  {}
+func (PlaceLegalHold) isCommand()       {}
+func (ReleaseLegalHold) isCommand()     {}

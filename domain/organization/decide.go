@@ -29,6 +29,12 @@ func Decide(s State, by fact.Actor, c Command) ([]Event, error) {
 		return s.revokeRoles(by, c)
 	case OffboardMember:
 		return s.offboard(by, c)
+	case SetGovernancePolicy:
+		return s.setPolicy(by, c)
+	case PlaceLegalHold:
+		return s.placeHold(by, c)
+	case ReleaseLegalHold:
+		return s.releaseHold(by, c)
 	}
 	return nil, refusal.Invalid.Detailf("An organization takes no command %T.", c)
 }

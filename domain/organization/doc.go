@@ -6,6 +6,11 @@
 // administer it and somebody who can answer for compliance (S5), and no member
 // ever holds roles that would let them check themselves (S4).
 //
+// Its governance policy says what a revision needs before it comes into force
+// (S2) and how findings, risks, records and sources are dealt with. A stricter
+// policy takes one compliance officer; a weaker one, like releasing a legal
+// hold, takes two (S8). A shorter retention shortens nothing that is there.
+//
 // Other aggregates ask State for the roles a member holds at the moment of a
 // decision (S13), whatever a token says.
 package organization

@@ -44,10 +44,46 @@ type RoleRevoked struct {
 	Offboarding bool     `json:"offboarding"`
 }
 
-func (Registered) isEvent()     {}
-func (MemberEnrolled) isEvent() {}
-func (RoleGranted) isEvent()    {}
-func (RoleRevoked) isEvent()    {}
+// GovernancePolicySet: another policy is in force from now on.
+type GovernancePolicySet struct {
+	Policy
+	Old          Policy `json:"old"`
+	Reason       string `json:"reason"`
+	RequestedBy  string `json:"requestedBy,omitempty"`  // member; both if it is weaker (S8)
+	AuthorizedBy string `json:"authorizedBy,omitempty"` // member who gave the command
+}
+
+// LegalHoldPlaced: what the scope covers is neither erased nor disposed of.
+type LegalHoldPlaced struct {
+	HoldID string    `json:"holdId"`
+	Matter string    `json:"matter"`
+	Scope  HoldScope `json:"scope"`
+	Basis  string    `json:"basis"`
+}
+
+// HoldScope says what a legal hold covers: the whole organization, or some
+// streams and what is kept about some subjects.
+type HoldScope struct {
+	Organization bool     `json:"organization"`
+	Streams      []string `json:"streams,omitempty"`  // if not Organization; sorted
+	Subjects     []string `json:"subjects,omitempty"` // likewise: subject ids of members and stakeholders
+}
+
+// LegalHoldReleased: the legal hold has ended. Its id is never used again.
+type LegalHoldReleased struct {
+	HoldID       string `json:"holdId"`
+	Reason       string `json:"reason"`
+	RequestedBy  string `json:"requestedBy"`  // member (S8)
+	AuthorizedBy string `json:"authorizedBy"` // another one, who gave the command
+}
+
+func (Registered) isEvent()          {}
+func (MemberEnrolled) isEvent()      {}
+func (RoleGranted) isEvent()         {}
+func (RoleRevoked) isEvent()         {}
+func (GovernancePolicySet) isEvent() {}
+func (LegalHoldPlaced) isEvent()     {}
+func (LegalHoldReleased) isEvent()   {}
 
 // MemberKind tells people from service accounts.
 type MemberKind string

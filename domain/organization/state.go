@@ -15,11 +15,15 @@ type State struct {
 	Acronym         string
 	TimeZone        string
 	FiscalYearStart int
-	PolicyVersion   int
+
+	policy         Policy
+	policySince    time.Time      // zero for the defaults
+	formerPolicies []formerPolicy // never changed in place
 
 	members    pmap.Map[Member]
 	identities pmap.Map[string] // external identity → member enrolled with it now
 	grants     pmap.Map[Grant]
+	holds      pmap.Map[Hold]
 }
 
 // Member is a person or service enrolled here.
@@ -46,21 +50,11 @@ type Grant struct {
 	Revoked   bool
 }
 
-// Policy is how the organization governs its strategies.
-type Policy struct {
-	Version            int
-	Approvals          int // distinct approvers per revision (S2)
-	ComplianceRequired bool
-	AtRisk, OffTrack   string // default tolerances of indicators, decimals
-}
-
 // Exists says whether the organization is registered.
 func (s State) Exists() bool { return s.ID != "" }
 
-// Policy is the policy in force: version 1, the defaults of every organization.
-func (s State) Policy() Policy {
-	return Policy{Version: s.PolicyVersion, Approvals: 2, ComplianceRequired: true, AtRisk: "0", OffTrack: "0.1"}
-}
+// Policy is the policy in force.
+func (s State) Policy() Policy { return s.policy }
 
 // Member gives a member, present or past, by id.
 func (s State) Member(id string) (Member, bool) { return s.members.Get(id) }
@@ -149,7 +143,7 @@ func (s State) Apply(by fact.Actor, e Event) State {
 	case Registered:
 		s.ID, s.Name, s.Acronym = e.OrganizationID, e.Name, e.Acronym
 		s.TimeZone, s.FiscalYearStart = e.TimeZone, e.FiscalYearStart
-		s.PolicyVersion = 1
+		s.policy = DefaultPolicy()
 	case MemberEnrolled:
 		s.members = s.members.Set(e.MemberID, Member{
 			ID: e.MemberID, SubjectID: e.SubjectID, Issuer: e.Issuer, ExternalIDHash: e.ExternalIDHash,
@@ -167,6 +161,16 @@ func (s State) Apply(by fact.Actor, e Event) State {
 		}
 	case RoleRevoked:
 		s = s.revoke(e)
+	case GovernancePolicySet:
+		s.formerPolicies = append(slices.Clip(s.formerPolicies), formerPolicy{until: by.At, retentionYears: s.policy.RetentionYears})
+		s.policy, s.policySince = e.Policy, by.At
+	case LegalHoldPlaced:
+		s.holds = s.holds.Set(e.HoldID, Hold{ID: e.HoldID, Matter: e.Matter, Scope: e.Scope, Basis: e.Basis, PlacedAt: by.At, PlacedBy: by.ID})
+	case LegalHoldReleased:
+		if h, ok := s.holds.Get(e.HoldID); ok {
+			h.Released = true
+			s.holds = s.holds.Set(h.ID, h)
+		}
 	}
 	return s
 }

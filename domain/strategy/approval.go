@@ -3,19 +3,12 @@ package strategy
 import (
 	"fmt"
 	"slices"
-	"time"
 
 	"strata.dev/strata/domain/authz"
 	"strata.dev/strata/domain/calendar"
 	"strata.dev/strata/domain/fact"
 	"strata.dev/strata/domain/internal/check"
 )
-
-// MaxAuthAge is how long ago a person may have proved who they are when they sign (S11).
-const MaxAuthAge = 5 * time.Minute
-
-// clockSkew is how far an issuer's clock may be ahead of ours.
-const clockSkew = time.Minute
 
 // maxAuthors is how many authors of indicators a submission can name.
 const maxAuthors = 5_000
@@ -123,7 +116,7 @@ func (s State) approve(by fact.Actor, c ApproveStrategy) ([]Event, error) {
 	if id, ok := meet(person, approvers(w.Approvals)); ok {
 		return nil, ErrApprovedTwice.Detailf("Member %s approved this content already: another person must.", id)
 	}
-	if err := signed(by); err != nil {
+	if err := authz.Signed(by); err != nil {
 		return nil, err
 	}
 	given := append(slices.Clip(w.Approvals), Approval{ApproverID: by.ID, Meaning: c.Meaning})
@@ -151,6 +144,9 @@ func (s State) activate(by fact.Actor, c ActivateStrategy) ([]Event, error) {
 	if err != nil {
 		return nil, err
 	}
+	if s.Phase == OnHold {
+		return nil, ErrOnHold.Detailf("The strategy is on hold: resume it before a revision comes into force.")
+	}
 	if w.Stage != ApprovedContent {
 		return nil, ErrNoQuorum.Detailf("Revision %d is not approved yet: %s.", w.Number, w.lacks(c.Policy))
 	}
@@ -163,7 +159,7 @@ func (s State) activate(by fact.Actor, c ActivateStrategy) ([]Event, error) {
 	if slices.Contains(append([]string{by.ID}, c.SamePerson...), w.SubmittedBy) {
 		return nil, ErrOwnSubmission.Detailf("You submitted revision %d: another compliance officer must activate it.", w.Number)
 	}
-	if err := signed(by); err != nil {
+	if err := authz.Signed(by); err != nil {
 		return nil, err
 	}
 	e := Activated{
@@ -211,15 +207,6 @@ func meet(a, b []string) (string, bool) {
 		}
 	}
 	return "", false
-}
-
-// signed holds S11: whoever signs has just proved who they are.
-func signed(by fact.Actor) error {
-	age := by.At.Sub(by.AuthAt)
-	if by.AuthAt.IsZero() || age > MaxAuthAge || age < -clockSkew {
-		return ErrNotSigned.Detailf("To sign, have signed in at most %d minutes ago: sign in again and repeat this.", int(MaxAuthAge.Minutes()))
-	}
-	return nil
 }
 
 func (s State) openRevision(c OpenRevision) ([]Event, error) {

@@ -33,7 +33,7 @@ func (f Frame) check(form *check.Form, at string) {
 // only is the part of the content that a field of this shape uses.
 func (s shape) only(c Content) Content {
 	switch s {
-	case name, short, prose, date:
+	case name, short, prose, date, optionalID:
 		return Content{Text: c.Text}
 	case values:
 		return Content{Values: c.Values}
@@ -57,6 +57,8 @@ func (s shape) check(f *check.Form, at string, c Content) {
 		f.Prose(at, c.Text)
 	case date:
 		f.OptionalDate(at, calendar.Date(c.Text))
+	case optionalID:
+		f.OptionalID(at, c.Text)
 	case values:
 		checkValues(f, at, c.Values)
 	case organizations:

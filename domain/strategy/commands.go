@@ -24,7 +24,8 @@ type Edit struct {
 
 // AmendFrame changes fields of the plan's frame: name, identifier, description,
 // vision, visionIdentifier, mission, missionIdentifier, values, organizations,
-// periodStart, periodEnd, otherInformation, sourceUri, publicationDate.
+// periodStart, periodEnd, otherInformation, sourceUri, publicationDate; and,
+// before the strategy first comes into force, replaces.
 type AmendFrame struct {
 	Edits  []Edit
 	Reason string
@@ -139,18 +140,58 @@ type WithdrawRevision struct {
 	Reason string
 }
 
-func (DraftStrategy) isCommand()    {}
-func (AmendFrame) isCommand()       {}
-func (AddGoal) isCommand()          {}
-func (AmendGoal) isCommand()        {}
-func (RetireGoal) isCommand()       {}
-func (AddObjective) isCommand()     {}
-func (AmendObjective) isCommand()   {}
-func (MoveObjective) isCommand()    {}
-func (RetireObjective) isCommand()  {}
-func (SubmitStrategy) isCommand()   {}
-func (RequestChanges) isCommand()   {}
-func (ApproveStrategy) isCommand()  {}
-func (ActivateStrategy) isCommand() {}
-func (OpenRevision) isCommand()     {}
-func (WithdrawRevision) isCommand() {}
+// PutStrategyOnHold gives a reason why the strategy is on hold: facts go on
+// being recorded, but no revision comes into force. Persons give orders.
+type PutStrategyOnHold struct {
+	Blocker Blocker // kind order if it names none
+	Reason  string
+}
+
+// ResumeStrategy lifts every blocker, and so ends the hold.
+type ResumeStrategy struct {
+	Reason          string
+	SettledFindings []string // findings among the blockers that are no longer open
+	AutoResume      bool     // the policy lets a process resume
+}
+
+// CloseStrategy ends the strategy for ever. One that never came into force is
+// withdrawn; one that is in force is completed, abandoned or superseded.
+type CloseStrategy struct {
+	Outcome          Outcome
+	SuccessorID      string // if superseded
+	SuccessorInForce bool   // the successor is another strategy of the organization, and in force
+	Reason           string
+}
+
+// AttestPeriod signs for what was measured in a period.
+type AttestPeriod struct {
+	Period    calendar.Period
+	Statement string
+	Meaning   Meaning // Attestation
+
+	LogPosition     int64    // of the log, up to which the rest was gathered
+	IndicatorDigest string   // hash over definitions and targets of the strategy's indicators
+	Measurers       []string // persons who wrote measurements by hand in the period
+	Unexplained     []string // indicators off track without a finding
+	SamePerson      []string // other member ids, past or present, of the attesting person
+}
+
+func (DraftStrategy) isCommand()     {}
+func (AmendFrame) isCommand()        {}
+func (AddGoal) isCommand()           {}
+func (AmendGoal) isCommand()         {}
+func (RetireGoal) isCommand()        {}
+func (AddObjective) isCommand()      {}
+func (AmendObjective) isCommand()    {}
+func (MoveObjective) isCommand()     {}
+func (RetireObjective) isCommand()   {}
+func (SubmitStrategy) isCommand()    {}
+func (RequestChanges) isCommand()    {}
+func (ApproveStrategy) isCommand()   {}
+func (ActivateStrategy) isCommand()  {}
+func (OpenRevision) isCommand()      {}
+func (WithdrawRevision) isCommand()  {}
+func (PutStrategyOnHold) isCommand() {}
+func (ResumeStrategy) isCommand()    {}
+func (CloseStrategy) isCommand()     {}
+func (AttestPeriod) isCommand()      {}

@@ -23,7 +23,7 @@ func Decide(s State, by fact.Actor, c Command) ([]Event, error) {
 		return nil, refusal.Invalid.Detailf("A strategy takes no command %T.", c)
 	}
 	if by.Kind != fact.Person && judges(c) {
-		return nil, ErrMachine.Detailf("Only persons decide on revisions: somebody must sign in to %s.", strings.ReplaceAll(kind, "-", " "))
+		return nil, ErrMachine.Detailf("Only persons do this: somebody must sign in to %s.", strings.ReplaceAll(kind, "-", " "))
 	}
 	if err := authz.Check(by, kind); err != nil {
 		return nil, err
@@ -33,6 +33,9 @@ func Decide(s State, by fact.Actor, c Command) ([]Event, error) {
 	}
 	if !s.Exists() {
 		return nil, ErrNotDrafted.Detailf("There is no such strategy: draft it first.")
+	}
+	if s.Phase == Ended {
+		return nil, ErrClosed.Detailf("The strategy is closed (%s), for ever: draft another one.", s.Outcome)
 	}
 	switch c := c.(type) {
 	case AmendFrame:
@@ -63,14 +66,22 @@ func Decide(s State, by fact.Actor, c Command) ([]Event, error) {
 		return s.openRevision(c)
 	case WithdrawRevision:
 		return s.withdrawRevision(c)
+	case PutStrategyOnHold:
+		return s.putOnHold(by, c)
+	case ResumeStrategy:
+		return s.resume(by, c)
+	case CloseStrategy:
+		return s.close(by, c)
+	case AttestPeriod:
+		return s.attest(by, c)
 	}
 	return nil, refusal.Invalid.Detailf("A strategy takes no command %T.", c)
 }
 
-// judges says whether a command decides on a submitted revision (S12).
+// judges says whether a command is a person's judgement (S12).
 func judges(c Command) bool {
 	switch c.(type) {
-	case RequestChanges, ApproveStrategy, ActivateStrategy:
+	case RequestChanges, ApproveStrategy, ActivateStrategy, AttestPeriod:
 		return true
 	}
 	return false
@@ -109,6 +120,14 @@ func kindOf(c Command) (kind string, ok bool) {
 		return authz.OpenRevision, true
 	case WithdrawRevision:
 		return authz.WithdrawRevision, true
+	case PutStrategyOnHold:
+		return authz.PutOnHold, true
+	case ResumeStrategy:
+		return authz.ResumeStrategy, true
+	case CloseStrategy:
+		return authz.CloseStrategy, true
+	case AttestPeriod:
+		return authz.AttestPeriod, true
 	}
 	return "", false
 }

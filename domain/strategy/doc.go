@@ -9,6 +9,10 @@
 // person saw: whoever looked at another content is refused, and any return to
 // draft voids the approvals given.
 //
+// A strategy in force can be put on hold by orders and by findings: plans and
+// facts go on, but no revision comes into force and no period is attested until
+// nothing blocks it. Closing it is final. lifecycle_test.go has the whole table.
+//
 // Independence is between persons: nobody approves a revision they had a part in
 // (S1), the activator is not the submitter (S3), machines never sign (S12).
 // Who had a part is folded from who made the events, so it cannot be left out

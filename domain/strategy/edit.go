@@ -11,15 +11,32 @@ func (s State) amendFrame(c AmendFrame) ([]Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	frame := w.Plan.Frame
-	changes, err := changesOf(frameFields, &frame, c.Edits, c.Reason)
+	planned := framed{w.Plan.Frame, s.Replaces}
+	changes, err := changesOf(framedFields, &planned, c.Edits, c.Reason)
 	if err != nil {
 		return nil, err
 	}
-	if err := frame.periodInOrder(); err != nil {
+	if err := planned.periodInOrder(); err != nil {
 		return nil, err
 	}
+	if planned.replaces != s.Replaces {
+		if err := s.canReplace(planned.replaces); err != nil {
+			return nil, err
+		}
+	}
 	return []Event{PlanElementAmended{ElementKind: FrameElement, ElementID: s.ID, Changes: changes, Reason: c.Reason}}, nil
+}
+
+// canReplace says whether the strategy can still be set to replace another one:
+// what it replaces ends when its first revision comes into force.
+func (s State) canReplace(id string) error {
+	switch {
+	case s.HasInForce():
+		return ErrReplacesLate.Detailf("The strategy is in force, and what it replaced was settled then.")
+	case id == s.ID:
+		return ErrReplacesItself.Detailf("A strategy can only replace another one: leave replaces out.")
+	}
+	return nil
 }
 
 func (s State) addGoal(c AddGoal) ([]Event, error) {

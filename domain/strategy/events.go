@@ -88,12 +88,13 @@ type ChangesRequested struct {
 type Meaning string
 
 // The meanings. An approval is business, compliance or board; Activation is
-// that of activating.
+// that of activating, Attestation that of attesting a period.
 const (
-	Business   Meaning = "business"
-	Compliance Meaning = "compliance"
-	Board      Meaning = "board"
-	Activation Meaning = "activation"
+	Business    Meaning = "business"
+	Compliance  Meaning = "compliance"
+	Board       Meaning = "board"
+	Activation  Meaning = "activation"
+	Attestation Meaning = "attestation"
 )
 
 // ApprovalGiven: one person approves exactly this content.
@@ -129,6 +130,49 @@ type RevisionWithdrawn struct {
 	Reason   string `json:"reason"`
 }
 
+// PutOnHold: there is one more reason why the strategy is on hold.
+type PutOnHold struct {
+	Blocker Blocker `json:"blocker"`
+	Reason  string  `json:"reason"`
+}
+
+// Resumed: the strategy is no longer on hold.
+type Resumed struct {
+	ClearedBlockers []Blocker `json:"clearedBlockers"`
+	Reason          string    `json:"reason"`
+}
+
+// Outcome says how a strategy ended.
+type Outcome string
+
+// The outcomes.
+const (
+	Completed  Outcome = "completed"
+	Abandoned  Outcome = "abandoned"
+	Withdrawn  Outcome = "withdrawn"
+	Superseded Outcome = "superseded"
+)
+
+// Closed: the strategy has ended for ever.
+type Closed struct {
+	Outcome     Outcome `json:"outcome"`
+	SuccessorID string  `json:"successorId,omitempty"` // if superseded
+	Reason      string  `json:"reason"`
+}
+
+// PeriodAttested: one person stands by what was measured in a period, as the
+// log had it at a position.
+type PeriodAttested struct {
+	Period          calendar.Period `json:"period"`
+	Statement       string          `json:"statement"`
+	AttesterID      string          `json:"attesterId"`
+	Revision        int             `json:"revision"`    // in force
+	ContentHash     string          `json:"contentHash"` // of that revision, with the indicators as they are
+	IndicatorDigest string          `json:"indicatorDigest"`
+	LogPosition     int64           `json:"logPosition,string"`
+	HeadHash        string          `json:"headHash,omitempty"` // of the log at that position, where the log is chained
+}
+
 func (Drafted) isEvent()            {}
 func (GoalAdded) isEvent()          {}
 func (ObjectiveAdded) isEvent()     {}
@@ -140,3 +184,7 @@ func (ApprovalGiven) isEvent()      {}
 func (Activated) isEvent()          {}
 func (RevisionOpened) isEvent()     {}
 func (RevisionWithdrawn) isEvent()  {}
+func (PutOnHold) isEvent()          {}
+func (Resumed) isEvent()            {}
+func (Closed) isEvent()             {}
+func (PeriodAttested) isEvent()     {}

@@ -17,6 +17,7 @@ const (
 	organizations
 	stakeholders
 	relationships
+	optionalID
 )
 
 // field is how a named field of an element is read and written.
@@ -59,6 +60,32 @@ var frameFields = map[string]field[Frame]{
 	"otherInformation": text(prose, func(f *Frame) *string { return &f.OtherInformation }),
 	"sourceUri":        text(short, func(f *Frame) *string { return &f.SourceURI }),
 	"publicationDate":  text(date, func(f *Frame) *calendar.Date { return &f.PublicationDate }),
+}
+
+// framed is what AmendFrame amends: the frame, which belongs to the revision,
+// and which strategy is replaced, which belongs to the strategy.
+type framed struct {
+	Frame
+	replaces string
+}
+
+// replacesField is the field in which a strategy is set to replace another one.
+const replacesField = "replaces"
+
+var framedFields = withReplaces(frameFields)
+
+func withReplaces(of map[string]field[Frame]) map[string]field[framed] {
+	all := map[string]field[framed]{
+		replacesField: text(optionalID, func(f *framed) *string { return &f.replaces }),
+	}
+	for name, f := range of {
+		all[name] = field[framed]{
+			shape: f.shape,
+			get:   func(p *framed) Content { return f.get(&p.Frame) },
+			set:   func(p *framed, c Content) { f.set(&p.Frame, c) },
+		}
+	}
+	return all
 }
 
 var goalFields = map[string]field[Goal]{

@@ -25,6 +25,11 @@ func (s State) Apply(by fact.Actor, e Event) State {
 		s.Working.Plan = s.Working.Plan.withObjective(e)
 		s.Working = s.Working.touchedBy(by)
 	case PlanElementAmended:
+		for _, c := range e.Changes {
+			if e.ElementKind == FrameElement && c.Field == replacesField {
+				s.Replaces = c.New.Text
+			}
+		}
 		s.Working.Plan = s.Working.Plan.amended(e)
 		s.Working = s.Working.touchedBy(by)
 	case PlanElementRetired:
@@ -57,6 +62,13 @@ func (s State) Apply(by fact.Actor, e Event) State {
 		s.Working = s.Working.touchedBy(by)
 	case RevisionWithdrawn:
 		s.Working = Revision{}
+	case PutOnHold:
+		s.Phase, s.Blockers = OnHold, append(slices.Clip(s.Blockers), e.Blocker)
+	case Resumed:
+		s.Phase, s.Blockers = Active, nil
+	case Closed:
+		s.Phase, s.Outcome, s.Blockers, s.Working = Ended, e.Outcome, nil, Revision{}
+	case PeriodAttested: // changes nothing that is decided on
 	}
 	return s
 }

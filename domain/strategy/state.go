@@ -13,6 +13,8 @@ type Phase string
 const (
 	Preparing Phase = "preparing" // no revision is in force yet
 	Active    Phase = "active"
+	OnHold    Phase = "on_hold" // a revision is in force, and there are blockers
+	Ended     Phase = "closed"
 )
 
 // Stage is where the working revision is on its way.
@@ -36,6 +38,9 @@ type State struct {
 	Working   Revision // Number 0: none
 	InForce   Revision // Number 0: none
 	revisions int      // numbers given so far
+
+	Blockers []Blocker // while on hold; never changed in place
+	Outcome  Outcome   // once closed
 
 	usedIDs pmap.Map[ElementKind] // of all revisions, for ever
 }

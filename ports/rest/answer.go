@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"net/url"
 	"strconv"
 
 	"github.com/google/uuid"
@@ -88,28 +87,4 @@ func digest(v any) (string, error) {
 	}
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:8]), nil
-}
-
-// nextLink points to the next page of the same question.
-func nextLink(path string, question url.Values, name, next string) *string {
-	if next == "" {
-		return nil
-	}
-	question.Set(name, next)
-	return optional("<" + path + "?" + question.Encode() + `>; rel="next"`)
-}
-
-// question rebuilds the parameters that a page's link repeats.
-func question(pairs ...string) url.Values {
-	v := url.Values{}
-	for i := 0; i < len(pairs); i += 2 {
-		if pairs[i+1] != "" && pairs[i+1] != "0" {
-			v.Set(pairs[i], pairs[i+1])
-		}
-	}
-	return v
-}
-
-func limitOf(limit *int32, pairs ...string) url.Values {
-	return question(append(pairs, "limit", strconv.Itoa(int(value(limit))))...)
 }

@@ -62,7 +62,7 @@ func readFault(err error) error {
 // readJSON reads a body and brings it to canonical form. What two readers might
 // understand differently is refused: duplicate members, bad UTF-8, lone
 // surrogates, numbers beyond float64, more than one value, NUL.
-func readJSON(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+func readJSON(w http.ResponseWriter, r *http.Request, digests []string) ([]byte, error) {
 	body, err := limited(w, r, maxJSON)
 	if err != nil {
 		return nil, err
@@ -71,6 +71,9 @@ func readJSON(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	raw, err = readAll(raw, body)
 	if err != nil {
 		return nil, readFault(err)
+	}
+	if err := checkDigest(digests, raw); err != nil {
+		return nil, err
 	}
 	if len(raw) == 0 {
 		return nil, errMalformed.Detailf("The body is empty.")

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -31,6 +32,7 @@ type operation struct {
 	idempotent bool // needs an Idempotency-Key: it is a command
 	guarded    bool // needs If-Match
 	query      []parameter
+	headers    []parameter
 	paths      []parameter
 	accepts    string             // media type of the body; "" = none
 	body       *jsonschema.Schema // of a JSON body
@@ -148,7 +150,7 @@ func (d document) operation(compiler *jsonschema.Compiler, path, method string, 
 			}
 		}
 	}
-	slices.Sort(op.produces)
+	slices.SortFunc(op.produces, func(a, b string) int { return strings.Compare(b, a) }) // text first: for people, who seldom say what they prefer
 	return op, nil
 }
 
@@ -164,15 +166,16 @@ func (d document) parameters(compiler *jsonschema.Compiler, op *operation, at st
 			return err
 		}
 		compiled := parameter{name: p.Name, schema: schema, kind: kindOf(schema)}
-		switch {
-		case p.In == "path":
+		switch p.In {
+		case "path":
 			op.paths = append(op.paths, compiled)
-		case p.In == "query":
+		case "query":
 			op.query = append(op.query, compiled)
-		case p.Name == headerKey && p.Required:
-			op.idempotent = true
-		case p.Name == headerIfMatch && p.Required:
-			op.guarded = true
+		case "header":
+			op.idempotent = op.idempotent || p.Name == headerKey && p.Required
+			op.guarded = op.guarded || p.Name == headerIfMatch && p.Required
+			compiled.name = http.CanonicalHeaderKey(p.Name)
+			op.headers = append(op.headers, compiled)
 		}
 	}
 	return nil

@@ -20,11 +20,23 @@
 // what is validated, what is decoded and what is hashed, so no two readers can
 // understand it differently.
 //
+// # What goes on
+//
+// A live stream (broadcast.go, stream.go) is a place in the log and nothing
+// else: one follower per organization waits for the read side and keeps the last
+// frames, each reader takes what is behind its place, and one that is further
+// behind reads the database. A reader that takes nothing loses its connection;
+// nobody waits for it. What was accepted with Prefer: respond-async
+// (operations.go) is done by API.Run, here or in another instance: the log and
+// the store of imports know how far it is, this process only whom it is busy with.
+//
 // # Under failure
 //
 // A handler that outlives its time, or whose caller has gone, stops waiting; a
 // command then answers 504 outcome-unknown unless it is known that nothing was
 // recorded, and the repetition with the same Idempotency-Key finds out. A panic
-// is a 500 for one request. Nothing of an error but its public part leaves the
+// is a 500 for one request. When the service stops, streams and long polls end
+// first, and operations stop between two appends; whoever starts next goes on
+// with them. Nothing of an error but its public part leaves the
 // process: causes, stacks and SQL go to the log.
 package rest

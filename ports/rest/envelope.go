@@ -13,7 +13,7 @@ import (
 func (s *server) envelope(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
-		x := &exchange{started: s.options.Now(), path: r.URL.Path, requestID: requestID(r.Header)}
+		x := &exchange{started: s.options.Now(), method: r.Method, path: r.URL.Path, requestID: requestID(r.Header)}
 		x.traceParent, x.traceState = traceContext(r.Header)
 		c.Set(echoKey, x)
 		c.SetRequest(r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x)))
@@ -26,7 +26,7 @@ func (s *server) envelope(next echo.HandlerFunc) echo.HandlerFunc {
 		if c.IsTLS() {
 			h.Set("Strict-Transport-Security", "max-age=31536000")
 		}
-		if s.options.Draining() {
+		if s.draining() {
 			h.Set("Connection", "close")
 		}
 		if err := s.guarded(next, c); err != nil {

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strconv"
-	"strings"
 	"time"
 
 	"strata.dev/strata/app/query"
@@ -25,12 +23,11 @@ const (
 // ListEvents handles GET /v1/events.
 func (s *server) ListEvents(ctx context.Context, r gen.ListEventsRequestObject) (gen.ListEventsResponseObject, error) {
 	x, p := of(ctx), r.Params
-	after, err := position(value(p.After))
+	after, err := number("after", value(p.After))
 	if err != nil {
 		return nil, err
 	}
-	types := value(p.Types)
-	feed, err := s.nextEvents(ctx, x, query.EventsFilter{After: after, Limit: int(value(p.Limit)), Types: types})
+	feed, err := s.nextEvents(ctx, x, query.EventsFilter{After: after, Limit: int(value(p.Limit)), Types: value(p.Types)})
 	if err != nil {
 		return nil, err
 	}
@@ -44,8 +41,7 @@ func (s *server) ListEvents(ctx context.Context, r gen.ListEventsRequestObject) 
 			return nil, fmt.Errorf("feed: %w", err)
 		}
 	}
-	link := nextLink(x.path, limitOf(p.Limit, "types", strings.Join(types, ",")), "after", decimal(feed.Next))
-	return feedAnswer{body: append(body, ']'), position: feed.Position, link: *link}, nil
+	return feedAnswer{body: append(body, ']'), position: feed.Position, link: *x.next("after", decimal(feed.Next))}, nil
 }
 
 // nextEvents asks once, and again while the answer is empty and the caller
@@ -53,7 +49,7 @@ func (s *server) ListEvents(ctx context.Context, r gen.ListEventsRequestObject) 
 func (s *server) nextEvents(ctx context.Context, x *exchange, f query.EventsFilter) (query.Feed, error) {
 	read, until := x.read(), time.Now().Add(min(x.prefer.wait, maxFeedWait))
 	feed, err := s.options.App.Audit.Events(ctx, read, f)
-	for err == nil && len(feed.Events) == 0 && !s.options.Draining() {
+	for err == nil && len(feed.Events) == 0 && !s.draining() {
 		left := time.Until(until)
 		if left <= 0 {
 			break
@@ -64,16 +60,16 @@ func (s *server) nextEvents(ctx context.Context, x *exchange, f query.EventsFilt
 		case err == nil:
 			feed = more
 		case errors.Is(err, query.ErrProjectionBehind):
-			err = pause(ctx) // nothing has happened yet
+			err = pause(ctx, feedPause) // nothing has happened yet
 		}
 	}
 	return feed, err
 }
 
-// pause keeps a long poll from turning into a busy loop should the read side
-// refuse to wait.
-func pause(ctx context.Context) error {
-	timer := time.NewTimer(feedPause)
+// pause keeps a loop that waits for events from turning into a busy one should
+// the read side refuse to wait.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
@@ -100,57 +96,4 @@ func (a feedAnswer) VisitListEventsResponse(w http.ResponseWriter) error {
 	w.WriteHeader(http.StatusOK)
 	_, err := w.Write(a.body)
 	return err
-}
-
-// GetEvent handles GET /v1/events/{id}.
-func (s *server) GetEvent(ctx context.Context, r gen.GetEventRequestObject) (gen.GetEventResponseObject, error) {
-	entry, err := s.options.App.Audit.Event(ctx, of(ctx).read(), r.ID)
-	if err != nil {
-		return nil, err
-	}
-	return gen.GetEvent200JSONResponse{Body: entry, Headers: gen.GetEvent200ResponseHeaders{StrataPosition: decimal(entry.Position)}}, nil
-}
-
-// GetStrategyHistory handles GET /v1/strategies/{id}/events.
-func (s *server) GetStrategyHistory(ctx context.Context, r gen.GetStrategyHistoryRequestObject) (gen.GetStrategyHistoryResponseObject, error) {
-	p := r.Params
-	page, link, err := s.history(ctx, "strategy-"+r.ID.String(), p.Types, p.Limit, p.Cursor)
-	return gen.GetStrategyHistory200JSONResponse{Body: page, Headers: gen.GetStrategyHistory200ResponseHeaders{
-		StrataPosition: decimal(page.Position), Link: link,
-	}}, err
-}
-
-// GetIndicatorHistory handles GET /v1/indicators/{id}/events.
-func (s *server) GetIndicatorHistory(ctx context.Context, r gen.GetIndicatorHistoryRequestObject) (gen.GetIndicatorHistoryResponseObject, error) {
-	p := r.Params
-	page, link, err := s.history(ctx, "indicator-"+r.ID.String(), p.Types, p.Limit, p.Cursor)
-	return gen.GetIndicatorHistory200JSONResponse{Body: page, Headers: gen.GetIndicatorHistory200ResponseHeaders{
-		StrataPosition: decimal(page.Position), Link: link,
-	}}, err
-}
-
-// history is a page of one aggregate's events. An aggregate has at least one,
-// so nothing at all means that there is no such aggregate here.
-func (s *server) history(ctx context.Context, stream string, types *gen.Types, limit *int32, cursor *string) (query.Page[query.Entry], *string, error) {
-	x := of(ctx)
-	page, err := s.options.App.Audit.History(ctx, x.read(), query.HistoryFilter{StreamID: stream, Types: value(types), Paging: paging(limit, cursor)})
-	if err != nil {
-		return page, nil, err
-	}
-	if len(page.Items) == 0 && types == nil && cursor == nil {
-		return page, nil, query.ErrNotFound
-	}
-	return page, nextLink(x.path, limitOf(limit, "types", strings.Join(value(types), ",")), "cursor", page.NextCursor), nil
-}
-
-// position reads what the contract has found to be digits.
-func position(text string) (int64, error) {
-	if text == "" {
-		return 0, nil
-	}
-	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil {
-		return 0, errValidation.At("#/after", "maximum", "is no position")
-	}
-	return n, nil
 }

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"context"
+	"net/url"
 	"strings"
 	"time"
 
@@ -10,7 +11,6 @@ import (
 
 	"strata.dev/strata/app/command"
 	"strata.dev/strata/app/eventlog"
-	"strata.dev/strata/app/query"
 )
 
 // exchange is what is known about one request. It is filled on its way in by
@@ -18,7 +18,9 @@ import (
 type exchange struct {
 	started   time.Time
 	operation *operation // nil until the route is known
+	method    string
 	path      string
+	query     url.Values // fits the contract
 
 	requestID   string
 	traceParent string
@@ -30,9 +32,13 @@ type exchange struct {
 	expected  *int64 // If-Match
 	body      []byte // canonical JSON
 	prefer    preferences
-	minimum   int64  // Strata-Min-Position
-	noneMatch string // If-None-Match
-	html      bool   // the caller reads HTML
+	minimum   int64    // Strata-Min-Position
+	noneMatch string   // If-None-Match
+	digests   []string // Content-Digest
+	media     string   // of what the operation produces, the one the caller likes best
+
+	second    *command.Countersignature // of a second person
+	secondErr error                     // why it is none
 
 	result   *command.Result // of a command that succeeded
 	location string          // of what it created
@@ -79,6 +85,8 @@ func (x *exchange) call(hash []byte, reason string) command.Call {
 		TraceParent: x.traceParent,
 		TraceState:  x.traceState,
 		Reason:      reason,
+
+		Countersignature: x.second,
 	}
 }
 
@@ -95,9 +103,4 @@ func (x *exchange) fingerprint() []byte {
 // repetition makes the same one, so its answer names what was recorded.
 func (x *exchange) derive(what string) string {
 	return uuid.NewSHA1(x.commandID(), []byte(what)).String()
-}
-
-// read is the request as the read side sees it.
-func (x *exchange) read() query.Read {
-	return query.Read{OrganizationID: x.principal.OrganizationID, MinPosition: x.minimum, Wait: min(x.prefer.wait, query.MaxWait)}
 }

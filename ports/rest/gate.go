@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -23,6 +24,7 @@ import (
 const (
 	commandTime = 15 * time.Second
 	readTime    = 20 * time.Second
+	batchTime   = 60 * time.Second
 	feedTime    = 45 * time.Second
 	importTime  = 10 * time.Minute
 )
@@ -69,10 +71,14 @@ func timeOf(op *operation) time.Duration {
 	switch {
 	case op.accepts == mediaXML:
 		return importTime
+	case op.id == "recordMeasurements":
+		return batchTime
 	case op.idempotent:
 		return commandTime
 	case op.id == "listEvents":
 		return feedTime
+	case op.id == "streamEvents":
+		return streamTime
 	}
 	return readTime
 }
@@ -92,7 +98,10 @@ func (s *server) admit(c echo.Context, x *exchange) error {
 	if x.principal.Operator != (x.operation.id == "registerOrganization") {
 		return errForbidden.WithRule("operator").Detailf("An operator registers organizations, and nothing else; nobody else does.")
 	}
-	return s.limiter.allow(x.principal, c.Response().Header())
+	if err := s.limiter.allow(x.principal, c.Response().Header()); err != nil || x.operation.method != http.MethodGet {
+		return err // commands find out who may give them when they are decided
+	}
+	return s.options.App.Organizations.MayRead(c.Request().Context(), x.principal)
 }
 
 func bearer(h http.Header) (string, error) {
@@ -111,8 +120,9 @@ func bearer(h http.Header) (string, error) {
 // check reads headers, parameters and body.
 func (s *server) check(c echo.Context, x *exchange) (err error) {
 	op, r := x.operation, c.Request()
-	if err := acceptable(r.Header["Accept"], op.produces); err != nil {
-		return err
+	var ok bool
+	if x.media, ok = choose(r.Header["Accept"], op.produces); !ok {
+		return errNotAcceptable.Detailf("There is %s.", strings.Join(op.produces, " and "))
 	}
 	for _, p := range op.paths {
 		// An id of another form names nothing.
@@ -120,7 +130,10 @@ func (s *server) check(c echo.Context, x *exchange) (err error) {
 			return errNoRoute
 		}
 	}
-	if err := checkQuery(r, op.query); err != nil {
+	if x.query, err = checkQuery(r, op.query); err != nil {
+		return err
+	}
+	if err := checkHeaders(r.Header, op.headers); err != nil {
 		return err
 	}
 	x.prefer = parsePrefer(r.Header)
@@ -138,7 +151,8 @@ func (s *server) check(c echo.Context, x *exchange) (err error) {
 			return err
 		}
 	}
-	x.html = strings.Contains(r.Header.Get("Accept"), "text/html")
+	second := r.Header[headerSecond]
+	x.digests = r.Header[headerDigest]
 	settle(r.Header)
 	if op.accepts == "" {
 		return nil
@@ -146,12 +160,15 @@ func (s *server) check(c echo.Context, x *exchange) (err error) {
 	if err := checkMedia(r.Header, op.accepts); err != nil {
 		return err
 	}
+	if err := s.countersigned(r.Context(), x, second); err != nil {
+		return err
+	}
 	if op.accepts == mediaXML {
 		body, err := limited(c.Response(), r, maxXML)
 		r.Body = upload{body, http.NewResponseController(c.Response()), time.Now().Add(importTime + writeTimeout)}
 		return err
 	}
-	if x.body, err = readJSON(c.Response(), r); err != nil {
+	if x.body, err = readJSON(c.Response(), r, x.digests); err != nil {
 		return err
 	}
 	return validateBody(op.body, x.body)
@@ -163,6 +180,8 @@ func settle(h http.Header) {
 	delete(h, headerPrefer)
 	delete(h, headerMinPosition)
 	delete(h, headerIfNoneMatch)
+	delete(h, headerSecond)
+	delete(h, headerDigest)
 	if len(h[headerKey]) > 0 {
 		h[headerKey] = settled
 	}
@@ -173,51 +192,16 @@ func settle(h http.Header) {
 
 var settled = []string{"checked"}
 
-// acceptable says whether one of the produced types is among those accepted.
-func acceptable(accept, produces []string) error {
-	if len(accept) == 0 || len(produces) == 0 {
-		return nil
-	}
-	for _, line := range accept {
-		for item := range strings.SplitSeq(line, ",") {
-			media, parameters, _ := strings.Cut(item, ";")
-			media = strings.ToLower(strings.TrimSpace(media))
-			if refused(parameters) {
-				continue
-			}
-			if media == "*/*" {
-				return nil
-			}
-			for _, p := range produces {
-				kind, _, _ := strings.Cut(p, "/")
-				if media == p || media == kind+"/*" {
-					return nil
-				}
-			}
-		}
-	}
-	return errNotAcceptable.Detailf("There is %s.", strings.Join(produces, " and "))
-}
-
-// refused says whether an Accept item has weight zero.
-func refused(parameters string) bool {
-	for p := range strings.SplitSeq(parameters, ";") {
-		name, value, _ := strings.Cut(strings.TrimSpace(p), "=")
-		if strings.EqualFold(name, "q") {
-			q, err := strconv.ParseFloat(value, 64)
-			return err == nil && q == 0
-		}
-	}
-	return false
-}
-
 // checkQuery holds the query against the contract: known names, once each,
 // valid values.
-func checkQuery(r *http.Request, known []parameter) error {
+func checkQuery(r *http.Request, known []parameter) (url.Values, error) {
 	if r.URL.RawQuery == "" {
-		return nil
+		return nil, nil
 	}
-	values := r.URL.Query()
+	values, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, errMalformed.Detailf("The query cannot be read.").Because(err)
+	}
 	refusal := errValidation
 	for name, v := range values {
 		p, ok := find(known, name)
@@ -233,7 +217,20 @@ func checkQuery(r *http.Request, known []parameter) error {
 		}
 	}
 	if len(refusal.Fields) > 0 {
-		return refusal.Detailf("The query does not fit the contract.")
+		return nil, refusal.Detailf("The query does not fit the contract.")
+	}
+	return values, nil
+}
+
+// checkHeaders holds each value of the headers that the operation reads against
+// the contract. What a schema cannot say about them is checked where they are read.
+func checkHeaders(h http.Header, known []parameter) error {
+	for _, p := range known {
+		for _, v := range h[p.name] {
+			if err := p.schema.Validate(v); err != nil {
+				return errMalformed.Detailf("%s is not of the form that the contract says.", p.name)
+			}
+		}
 	}
 	return nil
 }

@@ -28,6 +28,8 @@ const (
 	headerLink        = "Link"
 	headerRetryAfter  = "Retry-After"
 	headerApplied     = "Preference-Applied"
+	headerSecond      = "Strata-Countersignature"
+	headerDigest      = "Content-Digest"
 )
 
 const (
@@ -148,6 +150,7 @@ func noneMatch(header, tag string) bool {
 // as that standard asks.
 type preferences struct {
 	minimal bool
+	async   bool
 	wait    time.Duration
 }
 
@@ -162,6 +165,8 @@ func parsePrefer(h http.Header) preferences {
 			name, value, _ := strings.Cut(item, "=")
 			value = strings.Trim(strings.TrimSpace(value), `"`)
 			switch strings.ToLower(strings.TrimSpace(name)) {
+			case "respond-async":
+				p.async = true
 			case "return":
 				p.minimal = value == "minimal"
 			case "wait":

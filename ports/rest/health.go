@@ -65,7 +65,7 @@ func (s *server) healthReport(ctx context.Context) gen.HealthReport {
 		s.health.report, s.health.at = s.runChecks(ctx), now
 	}
 	r := s.health.report
-	if s.options.Draining() {
+	if s.draining() {
 		r.Status = statusDraining
 	}
 	return r

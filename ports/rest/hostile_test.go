@@ -9,7 +9,6 @@ import (
 	"github.com/google/uuid"
 
 	"strata.dev/strata/adapters/oidc"
-	"strata.dev/strata/ports/rest"
 	"strata.dev/strata/ports/rest/resttest"
 )
 
@@ -34,29 +33,21 @@ func TestNoOperationFailsOnHostileBodies(t *testing.T) {
 	}
 	tokens := map[string]string{
 		"organizations": w.operator(), "organization": o.tokens["admin"], "indicators": o.tokens[owner], "strategies": o.tokens[author],
+		"countersignatures": o.tokens[author], "measurements": o.tokens[owner],
 	}
-	handler, err := rest.New(w.options) // not held against the contract: it would take a minute
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.handler = handler
 	asked := 0
 	for path, item := range resttest.Contract(t).Paths.Map() {
-		if item.Post == nil {
-			continue
+		if item.Post == nil || strings.HasSuffix(path, "/stratml") {
+			continue // a refused document is recorded, on purpose
 		}
 		target := strings.Replace(path, "/v1/strategies/{id}", plan, 1)
 		target = strings.Replace(target, "/v1/indicators/{id}", indicator, 1)
-		header := http.Header{}
-		if path == "/v1/strategies/stratml" {
-			header.Set("Content-Type", "application/xml")
-		}
 		for _, body := range bodies {
 			if item.Post.OperationID == "submitStrategy" && body == "{}" {
 				continue // which it takes
 			}
 			asked++
-			a := w.do(request{path: target, body: body, token: tokens[strings.Split(path, "/")[2]], header: header})
+			a := w.do(request{path: target, body: body, token: tokens[strings.Split(path, "/")[2]]})
 			switch a.status {
 			case 400, 413, 422:
 			default:

@@ -22,7 +22,7 @@ func (s *server) DefineIndicator(ctx context.Context, r gen.DefineIndicatorReque
 		StrategyID: b.StrategyID, ObjectiveID: b.ObjectiveID, Definition: b.Definition,
 	})
 	if err != nil {
-		return nil, err
+		return nil, x.refused(err)
 	}
 	location := "/v1/indicators/" + result.ID.String()
 	x.recorded(result, location)
@@ -47,12 +47,8 @@ func (s *server) SetTarget(ctx context.Context, r gen.SetTargetRequestObject) (g
 
 // RecordMeasurement handles POST …/commands/record.
 func (s *server) RecordMeasurement(ctx context.Context, r gen.RecordMeasurementRequestObject) (gen.RecordMeasurementResponseObject, error) {
-	b := r.Body
-	c := indicator.RecordMeasurement{
-		MeasurementID: of(ctx).derive("measurement"), Period: b.Period, Dims: value(b.Dims),
-		Value: stated(b.Value, b.DescriptorName, b.Descriptor), ObservedAt: b.ObservedAt,
-		Note: value(b.Note), ExternalRef: value(b.ExternalRef),
-	}
+	c := record(*r.Body)
+	c.MeasurementID = of(ctx).derive("measurement")
 	answer, err := s.onIndicator(ctx, r.ID, "", c)
 	answer.Body.MeasurementID = &c.MeasurementID
 	return gen.RecordMeasurement200JSONResponse{IndicatorChangedJSONResponse: answer}, err
@@ -60,18 +56,13 @@ func (s *server) RecordMeasurement(ctx context.Context, r gen.RecordMeasurementR
 
 // CorrectMeasurement handles POST …/commands/correct.
 func (s *server) CorrectMeasurement(ctx context.Context, r gen.CorrectMeasurementRequestObject) (gen.CorrectMeasurementResponseObject, error) {
-	b := r.Body
-	answer, err := s.onIndicator(ctx, r.ID, b.Reason, indicator.CorrectMeasurement{
-		MeasurementID: b.MeasurementID, Value: stated(b.Value, b.DescriptorName, b.Descriptor), ObservedAt: b.ObservedAt,
-		Note: value(b.Note), Reason: b.Reason, EvidenceID: value(b.EvidenceID),
-	})
+	answer, err := s.onIndicator(ctx, r.ID, r.Body.Reason, correct(*r.Body))
 	return gen.CorrectMeasurement200JSONResponse{IndicatorChangedJSONResponse: answer}, err
 }
 
 // VoidMeasurement handles POST …/commands/void.
 func (s *server) VoidMeasurement(ctx context.Context, r gen.VoidMeasurementRequestObject) (gen.VoidMeasurementResponseObject, error) {
-	b := r.Body
-	answer, err := s.onIndicator(ctx, r.ID, b.Reason, indicator.VoidMeasurement{MeasurementID: b.MeasurementID, Reason: b.Reason})
+	answer, err := s.onIndicator(ctx, r.ID, r.Body.Reason, void(*r.Body))
 	return gen.VoidMeasurement200JSONResponse{IndicatorChangedJSONResponse: answer}, err
 }
 
@@ -82,6 +73,13 @@ func (s *server) RedefineIndicator(ctx context.Context, r gen.RedefineIndicatorR
 		Edits: b.Changes, ComparabilityBreak: value(b.ComparabilityBreak), Reason: b.Reason,
 	})
 	return gen.RedefineIndicator200JSONResponse{IndicatorChangedJSONResponse: answer}, err
+}
+
+// RelinkIndicator handles POST …/commands/relink.
+func (s *server) RelinkIndicator(ctx context.Context, r gen.RelinkIndicatorRequestObject) (gen.RelinkIndicatorResponseObject, error) {
+	b := r.Body
+	answer, err := s.onIndicator(ctx, r.ID, b.Reason, indicator.RelinkIndicator{StrategyID: value(b.StrategyID), ObjectiveID: b.ObjectiveID, Reason: b.Reason})
+	return gen.RelinkIndicator200JSONResponse{IndicatorChangedJSONResponse: answer}, err
 }
 
 // RetireIndicator handles POST …/commands/retire.
@@ -96,7 +94,7 @@ func (s *server) onIndicator(ctx context.Context, id uuid.UUID, reason string, c
 	x := of(ctx)
 	result, err := s.options.App.Indicators.Execute(ctx, x.call(x.fingerprint(), reason), id, c)
 	if err != nil {
-		return gen.IndicatorChangedJSONResponse{}, err
+		return gen.IndicatorChangedJSONResponse{}, x.refused(err)
 	}
 	x.recorded(result, "")
 	return gen.IndicatorChangedJSONResponse{
@@ -111,6 +109,25 @@ func indicatorResult(r command.Result) gen.IndicatorResult {
 	return gen.IndicatorResult{
 		IndicatorID: r.ID.String(), Version: decimal(r.Version), Position: decimal(r.Position), EventIds: ids(r.EventIDs),
 	}
+}
+
+func record(b gen.RecordMeasurement) indicator.RecordMeasurement {
+	return indicator.RecordMeasurement{
+		Period: b.Period, Dims: value(b.Dims), Value: stated(b.Value, b.DescriptorName, b.Descriptor),
+		ObservedAt: b.ObservedAt, Note: value(b.Note), ExternalRef: value(b.ExternalRef),
+	}
+}
+
+func correct(b gen.CorrectMeasurement) indicator.CorrectMeasurement {
+	return indicator.CorrectMeasurement{
+		MeasurementID: value(b.MeasurementID), Period: value(b.Period), Dims: value(b.Dims),
+		Value: stated(b.Value, b.DescriptorName, b.Descriptor), ObservedAt: b.ObservedAt,
+		Note: value(b.Note), Reason: b.Reason, EvidenceID: value(b.EvidenceID),
+	}
+}
+
+func void(b gen.VoidMeasurement) indicator.VoidMeasurement {
+	return indicator.VoidMeasurement{MeasurementID: value(b.MeasurementID), Period: value(b.Period), Dims: value(b.Dims), Reason: b.Reason}
 }
 
 func stated(number, descriptorName, descriptor *string) indicator.Stated {

@@ -28,11 +28,14 @@ type limiter struct {
 	seen   *lru.Cache[who, *rate.Limiter] // nil = no limit
 }
 
+// who is one principal.
 type who struct {
 	organization [16]byte
 	issuer       string
 	subject      string
 }
+
+func whoIs(p command.Principal) who { return who{p.OrganizationID, p.Issuer, p.Subject} }
 
 func newLimiter(r Rate, now func() time.Time) (*limiter, error) {
 	l := &limiter{rate: r, now: now, policy: []string{fmt.Sprintf(`"default";q=%d;w=%d`, r.Requests, int(r.Window.Seconds()))}}
@@ -51,7 +54,7 @@ func (l *limiter) allow(p command.Principal, h http.Header) error {
 	if l.seen == nil {
 		return nil
 	}
-	key := who{p.OrganizationID, p.Issuer, p.Subject}
+	key := whoIs(p)
 	bucket, ok := l.seen.Get(key)
 	if !ok {
 		bucket = rate.NewLimiter(rate.Limit(float64(l.rate.Requests)/l.rate.Window.Seconds()), l.rate.Requests)

@@ -45,13 +45,19 @@ type Options struct {
 	Events *cloudevents.Encoder
 	Log    *slog.Logger
 
+	// Countersigner makes and checks the tokens of POST /v1/countersignatures;
+	// nil = nobody can countersign here.
+	Countersigner command.Countersigner
+
 	Registry prometheus.Registerer // nil = no metrics
 	Rate     Rate                  // zero = no limit
 	Checks   []Check
 	// Draining is asked by readyz and, once true, every answer closes its
 	// connection; nil = never.
 	Draining func() bool
-	Now      func() time.Time // nil = time.Now
+	// Heartbeat is how often a live stream shows that it lives; 0 = 15 seconds.
+	Heartbeat time.Duration
+	Now       func() time.Time // nil = time.Now
 }
 
 func (o Options) withDefaults() (Options, error) {
@@ -66,6 +72,12 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.Rate.Window <= 0 {
 		o.Rate.Window = time.Minute
+	}
+	if o.Countersigner == nil {
+		o.Countersigner = noCountersigner{}
+	}
+	if o.Heartbeat <= 0 {
+		o.Heartbeat = heartbeat
 	}
 	if o.Registry == nil {
 		o.Registry = prometheus.NewRegistry()

@@ -93,11 +93,36 @@ func (s *server) OffboardMember(ctx context.Context, r gen.OffboardMemberRequest
 	return gen.OffboardMember200JSONResponse{OrganizationChangedJSONResponse: answer}, err
 }
 
+// SetGovernancePolicy handles POST /v1/organization/commands/set-governance-policy.
+func (s *server) SetGovernancePolicy(ctx context.Context, r gen.SetGovernancePolicyRequestObject) (gen.SetGovernancePolicyResponseObject, error) {
+	b := r.Body
+	answer, err := s.onOrganization(ctx, of(ctx), b.Reason, organization.SetGovernancePolicy{Policy: b.Policy, Reason: b.Reason})
+	return gen.SetGovernancePolicy200JSONResponse{OrganizationChangedJSONResponse: answer}, err
+}
+
+// PlaceLegalHold handles POST /v1/organization/commands/place-legal-hold.
+func (s *server) PlaceLegalHold(ctx context.Context, r gen.PlaceLegalHoldRequestObject) (gen.PlaceLegalHoldResponseObject, error) {
+	x, b := of(ctx), r.Body
+	c := organization.PlaceLegalHold{HoldID: x.derive("hold"), Matter: b.Matter, Scope: b.Scope, Basis: b.Basis}
+	slices.Sort(c.Scope.Streams)
+	slices.Sort(c.Scope.Subjects)
+	answer, err := s.onOrganization(ctx, x, "", c)
+	answer.Body.HoldID = &c.HoldID
+	return gen.PlaceLegalHold200JSONResponse{OrganizationChangedJSONResponse: answer}, err
+}
+
+// ReleaseLegalHold handles POST /v1/organization/commands/release-legal-hold.
+func (s *server) ReleaseLegalHold(ctx context.Context, r gen.ReleaseLegalHoldRequestObject) (gen.ReleaseLegalHoldResponseObject, error) {
+	b := r.Body
+	answer, err := s.onOrganization(ctx, of(ctx), b.Reason, organization.ReleaseLegalHold{HoldID: b.HoldID, Reason: b.Reason})
+	return gen.ReleaseLegalHold200JSONResponse{OrganizationChangedJSONResponse: answer}, err
+}
+
 // onOrganization runs a command on the token's own organization.
 func (s *server) onOrganization(ctx context.Context, x *exchange, reason string, c organization.Command) (gen.OrganizationChangedJSONResponse, error) {
 	result, err := s.options.App.Organizations.Execute(ctx, x.call(x.fingerprint(), reason), x.principal.OrganizationID, c)
 	if err != nil {
-		return gen.OrganizationChangedJSONResponse{}, err
+		return gen.OrganizationChangedJSONResponse{}, x.refused(err)
 	}
 	x.recorded(result, "")
 	return gen.OrganizationChangedJSONResponse{

@@ -99,7 +99,10 @@ func (s *server) refuse(err error, c echo.Context) {
 	for _, name := range []string{headerETag, headerLocation, headerLink, headerReplayed} {
 		h.Del(name)
 	}
-	body := members(f, code, x, h)
+	body := members(f, code, x)
+	if reached, ok := body["reached"].(string); ok {
+		h.Set(headerPosition, reached)
+	}
 	switch code {
 	case http.StatusUnauthorized:
 		h.Set("WWW-Authenticate", challenge(c.Request()))
@@ -129,16 +132,13 @@ func (s *server) refuse(err error, c echo.Context) {
 
 // members are the problem's members, the fault's own first so that they cannot
 // replace the standard ones.
-func members(f *fault.Fault, code int, x *exchange, h http.Header) map[string]any {
+func members(f *fault.Fault, code int, x *exchange) map[string]any {
 	body := make(map[string]any, 8+len(f.Extra))
 	maps.Copy(body, f.Extra)
 	for name, value := range body {
 		if n, ok := value.(int64); ok {
 			body[name] = strconv.FormatInt(n, 10) // 64-bit integers are strings on the wire
 		}
-	}
-	if reached, ok := body["reached"].(string); ok {
-		h.Set(headerPosition, reached)
 	}
 	body["type"] = "/problems/" + f.Slug
 	body["title"] = f.Title

@@ -18,6 +18,8 @@ type readWorld struct {
 	*world
 	plans *plansdb.Projection
 	audit *auditdb.Projection
+
+	databases map[string]string // URLs of the role that answers queries
 }
 
 func newReadWorld(t *testing.T) *readWorld {
@@ -29,7 +31,7 @@ func newReadWorld(t *testing.T) *readWorld {
 			t.Fatal(err)
 		}
 	}
-	w := &readWorld{}
+	w := &readWorld{databases: map[string]string{"plans": plansURLs.Reader, "audit": auditURLs.Reader}}
 	var err error
 	w.plans, err = plansdb.OpenProjection(t.Context(), plansURLs.Projector, plansdb.Options{})
 	must(err)
@@ -43,6 +45,7 @@ func newReadWorld(t *testing.T) *readWorld {
 	audit, err := auditdb.OpenReader(t.Context(), auditURLs.Reader, w.audit)
 	must(err)
 	t.Cleanup(audit.Close)
+	plans.LookBackIn(audit)
 	w.world = newWorld(t, func(o *rest.Options) { o.App.Plans, o.App.Audit = plans, audit })
 	return w
 }

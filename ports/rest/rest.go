@@ -19,15 +19,30 @@ type server struct {
 	limiter  *limiter
 	metrics  *metrics
 	problems map[string]problemPage
+	docs     map[string]file
+	document file          // the contract
 	imports  chan struct{} // a place per import at work
 	health   health
+
+	broadcast  *broadcast
+	operations *operations
 }
 
 var _ gen.StrictServerInterface = (*server)(nil)
 
-// New gives the handler of the whole API. It compiles the contract and starts
-// nothing: there is nothing to close.
-func New(o Options) (http.Handler, error) {
+// API is the handler of the whole API.
+type API struct {
+	http.Handler
+	server *server
+}
+
+// Drain ends what would go on for ever: live streams and long polls. A server
+// made by NewServer calls it when it shuts down.
+func (a *API) Drain() { a.server.broadcast.close() }
+
+// New makes the handler of the whole API. It compiles the contract and starts
+// nothing; what streams need begins with the first and ends with the last.
+func New(o Options) (*API, error) {
 	o, err := o.withDefaults()
 	if err != nil {
 		return nil, err
@@ -45,6 +60,11 @@ func New(o Options) (http.Handler, error) {
 	if s.problems, err = problemPages(); err != nil {
 		return nil, fmt.Errorf("rest: %w", err)
 	}
+	if s.docs, err = docFiles(); err != nil {
+		return nil, fmt.Errorf("rest: %w", err)
+	}
+	s.document = newFile(mediaJSON, publicCache, s.contract.json)
+	s.broadcast, s.operations = newBroadcast(o), newOperations(o)
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.IPExtractor = echo.ExtractIPDirect() // X-Forwarded-For is whatever a client writes
@@ -56,7 +76,17 @@ func New(o Options) (http.Handler, error) {
 		gates[id] = []echo.MiddlewareFunc{s.gate(op)}
 	}
 	gen.RegisterHandlersWithOptions(withHead{e}, gen.NewStrictHandler(s, []gen.StrictMiddlewareFunc{minimal}), gen.RegisterHandlersOptions{OperationMiddlewares: gates})
-	return e, nil
+	return &API{Handler: e, server: s}, nil
+}
+
+// draining says whether the service is about to stop.
+func (s *server) draining() bool {
+	select {
+	case <-s.broadcast.over:
+		return true
+	default:
+		return s.options.Draining()
+	}
 }
 
 // withHead answers HEAD wherever GET is; net/http leaves the body out.

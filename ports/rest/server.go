@@ -27,7 +27,7 @@ const (
 // client costs one connection for a bounded time. Handlers' contexts end with
 // ctx, whose values they see; net/http's own complaints go to log.
 func NewServer(ctx context.Context, addr string, handler http.Handler, log *slog.Logger) *http.Server {
-	return &http.Server{
+	server := &http.Server{
 		Addr:              addr,
 		Handler:           handler,
 		ReadHeaderTimeout: readHeaderTimeout,
@@ -38,6 +38,10 @@ func NewServer(ctx context.Context, addr string, handler http.Handler, log *slog
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
+	if api, ok := handler.(*API); ok {
+		server.RegisterOnShutdown(api.Drain) // Shutdown waits for streams, which wait for this
+	}
+	return server
 }
 
 // NewAdmin serves metrics and profiles. It asks for no token: bind it where

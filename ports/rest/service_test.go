@@ -66,7 +66,7 @@ func TestAPanicIsOneRefusedRequest(t *testing.T) {
 
 type panicking struct{ query.Plans }
 
-func (panicking) Strategy(context.Context, query.Read, uuid.UUID) (query.Strategy, error) {
+func (panicking) Strategy(context.Context, query.Read, query.StrategyAsk) (query.Strategy, error) {
 	panic("ouch")
 }
 

@@ -144,6 +144,36 @@ func (s *server) WithdrawRevision(ctx context.Context, r gen.WithdrawRevisionReq
 	return gen.WithdrawRevision200JSONResponse{StrategyChangedJSONResponse: answer}, err
 }
 
+// PutOnHold handles POST …/commands/put-on-hold.
+func (s *server) PutOnHold(ctx context.Context, r gen.PutOnHoldRequestObject) (gen.PutOnHoldResponseObject, error) {
+	b, ref := r.Body, value(r.Body.Ref)
+	if ref == "" {
+		ref = of(ctx).derive("order")
+	}
+	answer, err := s.onStrategy(ctx, r.ID, b.Reason, strategy.PutStrategyOnHold{Blocker: strategy.Blocker{Kind: strategy.ByOrder, Ref: ref}, Reason: b.Reason})
+	return gen.PutOnHold200JSONResponse{StrategyChangedJSONResponse: answer}, err
+}
+
+// ResumeStrategy handles POST …/commands/resume.
+func (s *server) ResumeStrategy(ctx context.Context, r gen.ResumeStrategyRequestObject) (gen.ResumeStrategyResponseObject, error) {
+	answer, err := s.onStrategy(ctx, r.ID, r.Body.Reason, strategy.ResumeStrategy{Reason: r.Body.Reason})
+	return gen.ResumeStrategy200JSONResponse{StrategyChangedJSONResponse: answer}, err
+}
+
+// CloseStrategy handles POST …/commands/close.
+func (s *server) CloseStrategy(ctx context.Context, r gen.CloseStrategyRequestObject) (gen.CloseStrategyResponseObject, error) {
+	b := r.Body
+	answer, err := s.onStrategy(ctx, r.ID, b.Reason, strategy.CloseStrategy{Outcome: b.Outcome, SuccessorID: value(b.SuccessorID), Reason: b.Reason})
+	return gen.CloseStrategy200JSONResponse{StrategyChangedJSONResponse: answer}, err
+}
+
+// AttestPeriod handles POST …/commands/attest-period.
+func (s *server) AttestPeriod(ctx context.Context, r gen.AttestPeriodRequestObject) (gen.AttestPeriodResponseObject, error) {
+	b := r.Body
+	answer, err := s.onStrategy(ctx, r.ID, "", strategy.AttestPeriod{Period: b.Period, Statement: b.Statement, Meaning: b.Meaning})
+	return gen.AttestPeriod200JSONResponse{StrategyChangedJSONResponse: answer}, err
+}
+
 // onStrategy runs a command on an existing strategy of the token's organization.
 func (s *server) onStrategy(ctx context.Context, id uuid.UUID, reason string, c strategy.Command) (gen.StrategyChangedJSONResponse, error) {
 	x := of(ctx)

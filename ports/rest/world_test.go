@@ -34,6 +34,7 @@ import (
 type world struct {
 	t       testing.TB
 	handler http.Handler
+	api     *rest.API
 	issuer  *oidc.Issuer
 	log     eventlog.Log
 	logs    *logBuffer
@@ -57,17 +58,16 @@ func newWorld(t testing.TB, change ...func(*rest.Options)) *world {
 	}
 	w := &world{t: t, issuer: issuer, log: log, logs: &logBuffer{}}
 	w.options = rest.Options{
-		App:    app.New(command.New(command.Options{Log: log, Basis: noIndicators{log}}), noPlans{}, audit{log: log}, stratml.Parser{}),
+		App:    app.New(command.New(command.Options{Log: log, Basis: noIndicators{log}, Documents: stratml.Parser{}, Writer: stratml.Writer{}, Imports: &memory.Imports{}}), noPlans{}, audit{log: log}, stratml.Parser{}),
 		Tokens: verifier, Events: encoder, Log: slog.New(slog.NewJSONHandler(w.logs, nil)),
 	}
 	for _, c := range change {
 		c(&w.options)
 	}
-	handler, err := rest.New(w.options)
-	if err != nil {
+	if w.api, err = rest.New(w.options); err != nil {
 		t.Fatal(err)
 	}
-	w.handler = resttest.Checked(t, handler)
+	w.handler = resttest.Checked(t, w.api)
 	return w
 }
 
@@ -168,17 +168,23 @@ func (w *world) register(name string, roles ...string) organization {
 	o.tokens["admin"] = w.token(oidc.Claims{Organization: o.id, Subject: "admin"})
 	o.tokens["officer"] = w.token(oidc.Claims{Organization: o.id, Subject: "officer"})
 	for _, role := range roles {
-		member := w.do(request{
-			path: "/v1/organization/commands/enrol-member", token: o.tokens["admin"],
-			body: `{"issuer":"` + oidc.DevIssuer + `","subject":"` + role + `","kind":"person"}`,
-		}).want(http.StatusOK, "").str("memberId")
-		w.do(request{
-			path: "/v1/organization/commands/grant-role", token: o.tokens["admin"],
-			body: `{"memberId":"` + member + `","role":"` + role + `","ticketRef":"T-1"}`,
-		}).want(http.StatusOK, "")
-		o.tokens[role] = w.token(oidc.Claims{Organization: o.id, Subject: role})
+		w.enrol(o, role)
 	}
 	return o
+}
+
+// enrol adds a member named after the role that they have.
+func (w *world) enrol(o organization, role string) {
+	w.t.Helper()
+	member := w.do(request{
+		path: "/v1/organization/commands/enrol-member", token: o.tokens["admin"],
+		body: `{"issuer":"` + oidc.DevIssuer + `","subject":"` + role + `","kind":"person"}`,
+	}).want(http.StatusOK, "").str("memberId")
+	w.do(request{
+		path: "/v1/organization/commands/grant-role", token: o.tokens["admin"],
+		body: `{"memberId":"` + member + `","role":"` + role + `","ticketRef":"T-1"}`,
+	}).want(http.StatusOK, "")
+	o.tokens[role] = w.token(oidc.Claims{Organization: o.id, Subject: role})
 }
 
 const (
@@ -250,6 +256,10 @@ func (a audit) History(ctx context.Context, r query.Read, f query.HistoryFilter)
 	return page, err
 }
 
+func (audit) Diff(context.Context, query.Read, query.DiffFilter) (query.Diff, error) {
+	return query.Diff{}, query.ErrNotFound
+}
+
 func (audit) Event(context.Context, query.Read, uuid.UUID) (query.Entry, error) {
 	return query.Entry{}, query.ErrNotFound
 }
@@ -257,7 +267,7 @@ func (audit) Event(context.Context, query.Read, uuid.UUID) (query.Entry, error) 
 // noPlans is a read side that has seen nothing.
 type noPlans struct{ query.Plans }
 
-func (noPlans) Strategy(context.Context, query.Read, uuid.UUID) (query.Strategy, error) {
+func (noPlans) Strategy(context.Context, query.Read, query.StrategyAsk) (query.Strategy, error) {
 	return query.Strategy{}, query.ErrNotFound
 }
 
@@ -270,6 +280,10 @@ type noIndicators struct{ log eventlog.Log }
 func (n noIndicators) IndicatorBasis(ctx context.Context, _, _ uuid.UUID, _ int64) (string, []string, int64, error) {
 	head, err := n.log.Head(ctx)
 	return strings.Repeat("0", 64), nil, head, err
+}
+
+func (noIndicators) IndicatorsOf(context.Context, uuid.UUID, uuid.UUID, int64) ([]uuid.UUID, error) {
+	return nil, nil
 }
 
 type logBuffer struct {

@@ -13,6 +13,7 @@ import (
 type sample struct {
 	perSecond float64
 	p50, p99  time.Duration
+	used      string // processor time per 1,000 events, where it is measured
 }
 
 // closedLoop runs clients workers that each call do as fast as it returns, for

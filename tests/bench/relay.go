@@ -24,6 +24,7 @@ var quiet = slog.New(slog.DiscardHandler)
 
 // relayParts are a log with its URL, and a publisher whose exchange has one queue.
 type relayParts struct {
+	servers    *servers
 	url, queue string
 	log        *postgres.Log
 	publisher  *rabbitmq.Publisher
@@ -55,7 +56,7 @@ func (b *bench) relayParts(ctx context.Context, name string, o postgres.Options)
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
-	p := &relayParts{urls["strata_log"], "bench.relay", log, publisher, rabbitmq.Messages{Encoder: encoder}}
+	p := &relayParts{b.servers, urls["strata_log"], "bench.relay", log, publisher, rabbitmq.Messages{Encoder: encoder}}
 	closeAll := func() {
 		if err := publisher.Close(); err != nil {
 			fmt.Fprintln(os.Stderr, "bench: close publisher:", err)
@@ -80,7 +81,7 @@ func (p *relayParts) drain(ctx context.Context, group string, head int64) (sampl
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	over := make(chan error, 1)
-	start := time.Now()
+	before, start := p.servers.usage(), time.Now()
 	go func() { over <- consumers.Run(ctx) }()
 	for consumers.Status()[0].Position < head {
 		select {
@@ -90,6 +91,7 @@ func (p *relayParts) drain(ctx context.Context, group string, head int64) (sampl
 		}
 	}
 	s := sample{perSecond: float64(head) / time.Since(start).Seconds()}
+	s.used = p.servers.usage().per(before, head)
 	cancel()
 	return s, <-over
 }
@@ -130,7 +132,7 @@ func (b *bench) benchRelay(ctx context.Context) error {
 		return err
 	}
 	defer db.Close()
-	stock := stockRelay{db, b.servers.mq.URL(), shape.Payload}
+	stock := stockRelay{b.servers, db, b.servers.mq.URL(), shape.Payload}
 	// The rival's exchange gets a quorum queue, too.
 	if err := declareTopic(b.servers.mq.URL(), stockTopic); err != nil {
 		return err
@@ -145,7 +147,7 @@ func (b *bench) benchRelay(ctx context.Context) error {
 			if err := purge(b.servers.mq.URL(), p.queue); err != nil {
 				return sample{}, err
 			}
-			return rawPublish(ctx, b.servers.mq.URL(), rabbitmq.Exchange, shape.Metadata[rabbitmq.RoutingKeyProperty], headers, shape.Payload, backlog)
+			return rawPublish(ctx, b.servers, rabbitmq.Exchange, shape.Metadata[rabbitmq.RoutingKeyProperty], headers, shape.Payload, backlog)
 		}},
 		{"strata", func(ctx context.Context) (sample, error) {
 			if err := purge(b.servers.mq.URL(), p.queue); err != nil {
@@ -162,6 +164,8 @@ func (b *bench) benchRelay(ctx context.Context) error {
 	t := b.table(fmt.Sprintf("Relay: events per second from a backlog of %d to a quorum queue, every one confirmed", backlog),
 		"watermill-sql + watermill-amqp", "raw pipelined publishing", "Strata", "× stock", "× raw")
 	t.row(rate(stockRate), rate(raw), rate(ours), ratio(ours, stockRate), ratio(ours, raw))
+	t = b.table("Relay: processor time for 1,000 events, broker + PostgreSQL + this process", "watermill-sql + watermill-amqp", "raw pipelined publishing", "Strata")
+	t.row(got["stock"].used, got["raw"].used, got["strata"].used)
 	b.target("relay ≥ 15 × stock", ours/stockRate, 15)
 	b.target("relay ≥ 0.75 × raw publishing", ours/raw, 0.75)
 	return nil

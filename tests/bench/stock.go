@@ -20,9 +20,10 @@ const stockTopic = "stock"
 // stockRelay is watermill-sql into watermill-amqp with confirms at the settings
 // that measured best: batches of 1,000, a 10 ms poll, pooled channels.
 type stockRelay struct {
-	db   *sql.DB
-	url  string
-	body []byte // of every message: the same document that ours sends
+	servers *servers
+	db      *sql.DB
+	url     string
+	body    []byte // of every message: the same document that ours sends
 }
 
 func (s stockRelay) schema() wsql.DefaultPostgreSQLSchema {
@@ -89,17 +90,18 @@ func (s stockRelay) run(ctx context.Context, backlog int, d time.Duration) (samp
 	over := make(chan error, 1)
 	go func() { over <- router.Run(ctx) }()
 	<-router.Running()
-	start := time.Now()
+	before, start := s.servers.usage(), time.Now()
 	select {
 	case <-counted.all:
 	case <-time.After(d):
 	}
-	rate := float64(counted.n.Load()) / time.Since(start).Seconds()
+	done := counted.n.Load()
+	got := sample{perSecond: float64(done) / time.Since(start).Seconds(), used: s.servers.usage().per(before, done)}
 	cancel()
 	if err := router.Close(); err != nil {
 		return sample{}, err
 	}
-	return sample{perSecond: rate}, <-over
+	return got, <-over
 }
 
 // countingPublisher counts what was published and closes all at target.
@@ -121,10 +123,11 @@ func (p *countingPublisher) Publish(topic string, messages ...*message.Message) 
 	return nil
 }
 
-// rawPublish is the limit of the broker: n messages of body's size with the
-// properties and headers of ours, pipelined with a window of 1,000 confirms.
-func rawPublish(ctx context.Context, url, exchange, key string, headers amqp.Table, body []byte, n int) (sample, error) {
-	connection, err := amqp.Dial(url)
+// rawPublish is the client library as it is: n messages of body's size with the
+// properties and headers of ours, over one channel, pipelined with a window of
+// 1,000 confirms, and no database.
+func rawPublish(ctx context.Context, servers *servers, exchange, key string, headers amqp.Table, body []byte, n int) (sample, error) {
+	connection, err := amqp.Dial(servers.mq.URL())
 	if err != nil {
 		return sample{}, err
 	}
@@ -138,7 +141,7 @@ func rawPublish(ctx context.Context, url, exchange, key string, headers amqp.Tab
 	}
 	const window = 1000
 	pending := make([]*amqp.DeferredConfirmation, window)
-	start := time.Now()
+	before, start := servers.usage(), time.Now()
 	for i := range n + window {
 		if p := pending[i%window]; p != nil {
 			if ok, err := p.WaitContext(ctx); err != nil || !ok {
@@ -158,7 +161,7 @@ func rawPublish(ctx context.Context, url, exchange, key string, headers amqp.Tab
 			return sample{}, err
 		}
 	}
-	return sample{perSecond: float64(n) / time.Since(start).Seconds()}, nil
+	return sample{perSecond: float64(n) / time.Since(start).Seconds(), used: servers.usage().per(before, int64(n))}, nil
 }
 
 // onChannel runs do on a connection of its own: set-up, never measured.

@@ -44,6 +44,7 @@ func (w *world) queueUnbound(t *testing.T) {
 		w.answersWithoutBroker(t)
 		w.Bind(t, w.consumer.Queue)
 		w.recovered(t, "a queue without a binding")
+		w.settle(t)
 	})
 }
 

@@ -41,18 +41,14 @@ func (w *world) throughWire(t *testing.T) *wire {
 func (w *world) acknowledgementsLost(t *testing.T) {
 	const rounds = 6
 	net := w.throughWire(t)
-	w.recovered(t, "a start") // what a probe needs to read is in memory from now on
 	unheard := 0
 	w.during(t, func() {
 		for n := range rounds {
 			w.wait(100*time.Millisecond, 400*time.Millisecond)
 			if n%2 == 0 {
-				net.mute()
-				answered := w.probeUnheard(t)
-				w.commitUnheard(t)
+				w.commitUnheard(t, net, func() {}) // the load sends
 				unheard++
 				net.cut("mute")
-				<-answered
 			} else {
 				net.add(fmt.Sprintf(`{"name":"limit","type":"limit_data","stream":"downstream","attributes":{"bytes":%d}}`, w.rand.IntN(2000)))
 				w.wait(100*time.Millisecond, 300*time.Millisecond)
@@ -64,32 +60,28 @@ func (w *world) acknowledgementsLost(t *testing.T) {
 	t.Logf("%d cuts, %d of them right after a commit", rounds, unheard)
 }
 
-// probeUnheard sends a command that needs nothing from the log but the commit:
-// its stream was written after the last cut, so it is in memory. All the clients
-// of the load may be waiting for something that they have to read.
-func (w *world) probeUnheard(t *testing.T) (answered <-chan struct{}) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		w.load.Probe(t.Context())
-	}()
-	return done
-}
-
-// commitUnheard waits until the log holds what no client was told, and nothing
-// moves any more: the lane waits for an answer that was swallowed.
-func (w *world) commitUnheard(t *testing.T) {
+// commitUnheard makes the wire mute while a commit waits in the database, and
+// lets it happen. At any other moment all clients could be waiting for what they
+// read first, or the lane for a sign of life, and nothing would be committed. send
+// is called when no commit can come before.
+func (w *world) commitUnheard(t *testing.T, net *wire, send func()) {
 	t.Helper()
-	var before int64
+	release := w.HoldAppends(t)
+	defer release()
+	send()
+	testenv.Eventually(t, recovery, "a commit that waits to be let through", func() error { return w.AppendWaits(t) })
+	net.mute()
+	before := w.Head(t)
+	release()
 	testenv.Eventually(t, recovery, "a commit that nobody hears of", func() error {
-		head, told := w.Head(t), w.load.Acknowledged()
-		still := head == before
-		before = head
-		if head <= told || !still {
-			return fmt.Errorf("the log is at position %d, clients were told of %d", head, told)
+		if w.Head(t) == before {
+			return fmt.Errorf("the log is still at position %d", before)
 		}
 		return nil
 	})
+	if head, told := w.Head(t), w.load.Acknowledged(); head <= told {
+		t.Errorf("the log is at position %d, and clients were told of %d over a mute wire", head, told)
+	}
 }
 
 // outcomeUnknown keeps the log out of reach after a commit that was not heard
@@ -97,26 +89,23 @@ func (w *world) commitUnheard(t *testing.T) {
 // know, never that nothing was recorded. The same key finds out later.
 func (w *world) outcomeUnknown(t *testing.T) {
 	net := w.throughWire(t)
-	w.recovered(t, "a start") // what the command needs to read is in memory now: only the commit needs the log
 	sent := w.load.Next()
-	net.mute()
 	type answer struct {
 		operation system.Operation
 		err       error
 	}
 	answers := make(chan answer, 1)
-	go func() {
-		o := w.load.Begin(sent)
-		_, err := w.load.Send(t.Context(), w.service.Base, sent, &o)
-		answers <- answer{o, err}
-	}()
 	operation := w.load.Begin(sent)
-	testenv.Eventually(t, recovery, "the commit", func() error {
-		if !slices.ContainsFunc(w.Log(t), func(r system.Record) bool { return r.Command == operation.Command }) {
-			return errors.New("not yet")
-		}
-		return nil
+	w.commitUnheard(t, net, func() {
+		go func() {
+			o := w.load.Begin(sent)
+			_, err := w.load.Send(t.Context(), w.service.Base, sent, &o)
+			answers <- answer{o, err}
+		}()
 	})
+	if !slices.ContainsFunc(w.Log(t), func(r system.Record) bool { return r.Command == operation.Command }) {
+		t.Fatal("what was committed is not what was sent")
+	}
 	net.down()
 	// The lane looks for the lost command now: what comes is told that nothing was recorded.
 	testenv.Eventually(t, recovery, "a refusal of what comes meanwhile", func() error {

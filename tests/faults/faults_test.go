@@ -29,6 +29,7 @@ func TestFaults(t *testing.T) {
 		{"leader of two killed", w.leaderKilled},
 		{"acknowledgements lost", w.acknowledgementsLost},
 		{"acknowledgement lost and no way back", w.outcomeUnknown},
+		{"the log silent", w.logSilent},
 		{"the same keys again", w.sameKeysAgain},
 		{"read models after all that", w.rebuilt},
 	} {

@@ -49,9 +49,15 @@ func (w *world) stopInFlight(t *testing.T) (code int) {
 	t.Helper()
 	release := w.HoldAppends(t)
 	defer release()
+	// Asked of the service: what a client has sent may not have been read yet. And
+	// twice, with nothing answered between: some commands are refused without the log.
+	answered := -1
 	testenv.Eventually(t, recovery, "every client to wait for an answer", func() error {
-		if n := w.load.InFlight(); n < clients {
-			return fmt.Errorf("%d wait", n)
+		before := answered
+		n := w.service.Answering()
+		answered = len(w.load.History.Operations())
+		if n < clients || answered != before {
+			return fmt.Errorf("%d of %d wait in the service, %d were answered before", n, w.load.InFlight(), answered)
 		}
 		return nil
 	})

@@ -56,13 +56,19 @@ func newWorld(t *testing.T) *world {
 	w.rabbitmq = testenv.StartRabbitMQ(t)
 	w.postgres = testenv.StartPostgres(t)
 	w.System, w.service = system.Start(t, system.Options{Postgres: w.postgres, RabbitMQ: w.rabbitmq, Queues: []string{"tests.faults"}})
-	// A queue that is killed in its first seconds is lost, and that is RabbitMQ's: see SettleQueues.
-	if err := w.rabbitmq.SettleQueues(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	w.settle(t)
 	w.consumer = w.Consume(t, "tests.faults")
 	w.load = w.NewLoad(t, system.LoadOptions{Clients: clients, PerSecond: perSecond, Seed: seed, Bases: []string{w.service.Base}})
 	return w
+}
+
+// settle is called before a kill may follow what was declared in the broker: one
+// that is killed within seconds forgets it, and that is RabbitMQ's. See Kill.
+func (w *world) settle(t *testing.T) {
+	t.Helper()
+	if err := w.rabbitmq.Settle(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // during runs the load while fault does its work, then waits until all is
@@ -91,7 +97,7 @@ func (w *world) during(t *testing.T, fault func()) {
 		len(operations), took.Round(time.Millisecond), float64(len(operations))/took.Seconds(), attempts-len(operations), outcomes,
 		duplicates, w.longest.Round(time.Millisecond),
 		slowest.Ended.Sub(slowest.Began).Round(time.Millisecond), slowest.Request.Kind, slowest.Attempts, w.load.Failures())
-	if most := w.times * pgconsumer.DefaultBatchRows; duplicates > most {
+	if most := w.times * pgconsumer.DefaultRelayBatchRows; duplicates > most {
 		t.Errorf("%d duplicates after %d faults: more than a batch for each", duplicates, w.times)
 	}
 	if outcomes[system.OK] == 0 || outcomes[system.Refused] == 0 {

@@ -18,6 +18,7 @@ import (
 	"strata.dev/strata/adapters/oidc"
 	"strata.dev/strata/app/command"
 	"strata.dev/strata/ports/rest/restclient"
+	"strata.dev/strata/ports/rest/resttest"
 )
 
 const (
@@ -69,9 +70,13 @@ type Load struct {
 // NewLoad makes the indicators. Run starts the clients.
 func (s *System) NewLoad(t testing.TB, o LoadOptions) *Load {
 	t.Helper()
+	checked, err := resttest.Transport(once{&http.Transport{MaxIdleConnsPerHost: o.Clients + 1}}, func(objection string) { t.Error(objection) })
+	if err != nil {
+		t.Fatal(err)
+	}
 	l := &Load{
 		History: &History{}, system: s, o: o, failures: map[string]int{},
-		http: &http.Client{Timeout: attemptTimeout, Transport: once{&http.Transport{MaxIdleConnsPerHost: o.Clients + 1}}},
+		http: &http.Client{Timeout: attemptTimeout, Transport: checked},
 	}
 	t.Cleanup(l.http.CloseIdleConnections)
 	l.Target(o.Bases...)

@@ -3,6 +3,7 @@ package system
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -97,4 +98,20 @@ func (s *System) HoldAppends(t testing.TB) (release func()) {
 		// The lock ends with the connection, whatever else goes wrong.
 		_ = conn.Close(ctx)
 	})
+}
+
+// AppendWaits returns nil when a group of the service waits in the database for
+// its turn: all of it has been sent, nothing is committed.
+func (s *System) AppendWaits(t testing.TB) error {
+	t.Helper()
+	var waiting int
+	s.query(t, `SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid)
+	            WHERE locktype = 'advisory' AND NOT granted AND application_name LIKE 'strata append%'`, func(rows pgx.Rows) (err error) {
+		waiting, err = pgx.CollectExactlyOneRow(rows, pgx.RowTo[int])
+		return err
+	})
+	if waiting == 0 {
+		return errors.New("none waits")
+	}
+	return nil
 }

@@ -33,7 +33,7 @@ var Members = []struct{ Subject, Role string }{
 // register makes the organization through the API.
 func (s *System) register(base string) {
 	s.t.Helper()
-	operator := &restclient.Client{Base: base, Token: s.token(oidc.Claims{Subject: "operator", Operator: true})}
+	operator := &restclient.Client{Base: base, HTTP: s.HTTP, Token: s.Token(oidc.Claims{Subject: "operator", Operator: true})}
 	var registered struct{ OrganizationID uuid.UUID }
 	MustPost(s.t, operator, "/v1/organizations", map[string]any{
 		"name":              "Exampleland",
@@ -42,7 +42,7 @@ func (s *System) register(base string) {
 	}, &registered)
 	s.Organization = Organization{ID: registered.OrganizationID, Tokens: map[string]string{}}
 	for _, m := range Members {
-		s.Organization.Tokens[m.Subject] = s.token(oidc.Claims{Organization: s.Organization.ID, Subject: m.Subject})
+		s.Organization.Tokens[m.Subject] = s.Token(oidc.Claims{Organization: s.Organization.ID, Subject: m.Subject})
 	}
 	for _, m := range Members[2:] {
 		var enrolled struct{ MemberID string }
@@ -53,7 +53,8 @@ func (s *System) register(base string) {
 	}
 }
 
-func (s *System) token(c oidc.Claims) string {
+// Token issues a token. Its subject has just signed in, unless the claims say otherwise.
+func (s *System) Token(c oidc.Claims) string {
 	s.t.Helper()
 	token, err := s.issuer.Issue(c)
 	if err != nil {
@@ -64,7 +65,7 @@ func (s *System) token(c oidc.Claims) string {
 
 // Client asks the service at base as one of the Members.
 func (s *System) Client(base, subject string) *restclient.Client {
-	return &restclient.Client{Base: base, Token: s.Organization.Tokens[subject]}
+	return &restclient.Client{Base: base, HTTP: s.HTTP, Token: s.Organization.Tokens[subject]}
 }
 
 // MustPost sends one command under a new key and reads its answer into v, if v

@@ -51,7 +51,9 @@ func newService(t testing.TB, name string, environ []string) *Service {
 	t.Cleanup(func() {
 		s.Kill()
 		if t.Failed() {
-			t.Logf("the end of the log of %s:\n%s", name, s.tail(40))
+			// Not t.Log: what failed is to be the last that is said, and a test's own
+			// output is held back until it has ended.
+			fmt.Fprintf(os.Stderr, "the end of the log of %s:\n%s\n", name, s.tail(15))
 		}
 	})
 	return s
@@ -140,6 +142,27 @@ func (s *Service) Leads(group string) bool {
 	return err == nil && code == http.StatusOK && strings.Contains(body, `strata_group_leader{group="`+group+`"} 1`)
 }
 
+// Answering is how many requests the service has read and not answered, by its own profile.
+func (s *Service) Answering() (n int) {
+	_, profile, err := get(s.Admin + "/debug/pprof/goroutine?debug=1")
+	if err != nil {
+		return 0 // nobody answers
+	}
+	for _, stack := range strings.Split(profile, "\n\n") {
+		if !strings.Contains(stack, "(*server).gate.") {
+			continue
+		}
+		count, _, _ := strings.Cut(strings.TrimSpace(stack), " @ ")
+		if at := strings.LastIndexByte(count, '\n'); at >= 0 {
+			count = count[at+1:] // behind the profile's title
+		}
+		if many, err := strconv.Atoi(count); err == nil {
+			n += many
+		}
+	}
+	return n
+}
+
 // probes open a connection each: they ask what a newcomer would be told.
 var probes = &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 
@@ -214,18 +237,24 @@ func (s *Service) Exit() int {
 	return s.cmd.ProcessState.ExitCode()
 }
 
-// tail is the last lines of the log, without those that only inform.
+// tail is the last lines of the log, each cut to what can be read in passing. Of
+// refused requests in a row it has the first.
 func (s *Service) tail(lines int) string {
+	const width = 300
 	f, err := os.Open(s.logPath)
 	if err != nil {
 		return err.Error()
 	}
 	defer f.Close()
 	var last []string
+	refused := false // the line before was of that kind
 	for in := bufio.NewScanner(f); in.Scan(); {
-		if line := in.Text(); !strings.Contains(line, `"level":"INFO"`) || strings.Contains(line, `"msg":"s`) {
-			last = append(last[max(0, len(last)-lines+1):], line)
+		line := in.Text()
+		again := refused
+		if refused = strings.Contains(line, `"msg":"request refused"`); refused && again {
+			continue
 		}
+		last = append(last[max(0, len(last)-lines+1):], line[:min(len(line), width)])
 	}
 	return strings.Join(last, "\n")
 }

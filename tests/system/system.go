@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -16,6 +17,7 @@ import (
 
 	"strata.dev/strata/adapters/embedded"
 	"strata.dev/strata/adapters/oidc"
+	"strata.dev/strata/ports/rest/resttest"
 	"strata.dev/strata/tests/testenv"
 )
 
@@ -36,6 +38,7 @@ type System struct {
 	Organization Organization
 	LogAdmin     string // superuser's URL of the log database
 	AMQP         string
+	HTTP         *http.Client // every answer to it is held against the contract
 
 	t        testing.TB
 	settings map[string]string
@@ -48,7 +51,7 @@ type System struct {
 func Start(t testing.TB, o Options) (*System, *Service) {
 	t.Helper()
 	dir := t.TempDir()
-	s := &System{t: t, settings: map[string]string{
+	s := &System{t: t, HTTP: resttest.Client(t), settings: map[string]string{
 		"STRATA_ENV":             "development",
 		"STRATA_DEV_KEY_FILE":    filepath.Join(dir, "issuer.key"),
 		"STRATA_RATE_PER_MINUTE": "0",

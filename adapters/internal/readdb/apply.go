@@ -20,7 +20,11 @@ type locker[D any] func(ctx context.Context, tx pgx.Tx, p *Projection[D]) (gener
 type folder[D any] func(ctx context.Context, tx pgx.Tx, g generation, items []item[D]) error
 
 func lockLiveOf[D any](ctx context.Context, tx pgx.Tx, p *Projection[D]) (generation, error) {
-	return lockLive(ctx, tx, p.Name())
+	g, err := lockLive(ctx, tx, p.Name())
+	if err == nil && g.layout != p.model.Layout() {
+		err = &projection.LayoutError{Projection: p.Name(), Live: g.layout, Code: p.model.Layout()}
+	}
+	return g, err
 }
 
 // decode reads the events with all processors, in order of the input.

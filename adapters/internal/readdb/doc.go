@@ -19,6 +19,10 @@
 //     each under a savepoint, and the stream of the failing one is parked.
 //   - A rebuild dies: the live generation was not touched. The next rebuild drops
 //     what is left behind.
+//   - The live copy has another layout than the code (see Model.Layout): Apply
+//     refuses and readers are told to come again, until Upgrade has built a copy
+//     of the newer layout beside it. The older release goes on until the switch,
+//     and refuses from there on. No release ever writes another one's tables.
 //   - A switch is one commit. It locks the live generation's row, so no batch is
 //     between the two; readers choose their generation in the first statement of
 //     a repeatable-read transaction and stay with it.

@@ -49,6 +49,8 @@ type sumKey struct {
 
 func (sums) Name() string { return "plans" }
 
+func (sums) Layout() int { return 2 }
+
 func (sums) Content() []Content { return []Content{sumsTable.Content()} }
 
 // The types of events: one that works, and one for each way to fail.
@@ -169,7 +171,7 @@ func (f *fixture) openAs(t *testing.T, application string, o Options) *Projectio
 
 func (f *fixture) reader(t *testing.T, signal *Signal) *Reader {
 	t.Helper()
-	r, err := OpenReader(t.Context(), f.urls.Reader, "plans", signal)
+	r, err := OpenReader(t.Context(), f.urls.Reader, "plans", 2, signal)
 	if err != nil {
 		t.Fatal(err)
 	}

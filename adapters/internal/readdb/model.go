@@ -13,6 +13,11 @@ type Model[D any] interface {
 	// Name is the projection's name; the migrations know it by the same.
 	Name() string
 
+	// Layout is the number of the tables' shape and of the fold's meaning. It
+	// grows with every change of either; the migration that changes the template
+	// names the same one. A live model of an older layout is rebuilt (Upgrade).
+	Layout() int
+
 	// Decode reads an event. It is pure and called concurrently. An error parks
 	// the event's stream.
 	Decode(e eventlog.Event) (D, error)

@@ -122,7 +122,7 @@ func skipParked[D any](ctx context.Context, tx pgx.Tx, name string, g generation
 // Resume implements projection.Projection.
 func (p *Projection[D]) Resume(ctx context.Context, log eventlog.StreamReader, streamID string) error {
 	err := inTx(ctx, p.pool, func(tx pgx.Tx) error {
-		g, err := lockLive(ctx, tx, p.Name())
+		g, err := lockLiveOf(ctx, tx, p)
 		if err != nil {
 			return err
 		}

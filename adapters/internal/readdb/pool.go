@@ -23,6 +23,9 @@ func openPool(ctx context.Context, url, application string, settings map[string]
 		// A peer that vanished without a word is noticed within half a minute.
 		"tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3",
 		"idle_in_transaction_session_timeout": "60s",
+		// Kinds of plans are switched off below. Where one is used all the same it
+		// counts as very dear, and dear statements would be compiled: for half a second.
+		"jit": "off",
 	}
 	for _, m := range []map[string]string{common, settings} {
 		for k, v := range m {

@@ -58,8 +58,8 @@ func Open[D any](ctx context.Context, url string, model Model[D], o Options) (*P
 		// Statements over arrays would be planned anew each time (limits.md).
 		"plan_cache_mode": "force_generic_plan",
 		// Everything is looked up by key. A plan made while a table was empty would
-		// scan it, and be kept while it grows.
-		"enable_seqscan": "off",
+		// scan it, or sort it, and be kept while it grows.
+		"enable_seqscan": "off", "enable_bitmapscan": "off", "enable_sort": "off",
 	})
 	if err != nil {
 		return nil, err

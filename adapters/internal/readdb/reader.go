@@ -23,21 +23,28 @@ const pollEvery = 25 * time.Millisecond
 // Safe for concurrent use.
 type Reader struct {
 	projection string
+	layout     int
 	pool       *pgxpool.Pool
 	signal     *Signal
 }
 
-// OpenReader connects as the reader role. signal is that of the projector in
-// this process, or nil.
-func OpenReader(ctx context.Context, url, projection string, signal *Signal) (*Reader, error) {
-	pool, err := openPool(ctx, url, "strata-reader-"+projection, map[string]string{"default_transaction_read_only": "on"})
+// OpenReader connects as the reader role, for models of one layout. signal is
+// that of the projector in this process, or nil.
+func OpenReader(ctx context.Context, url, projection string, layout int, signal *Signal) (*Reader, error) {
+	pool, err := openPool(ctx, url, "strata-reader-"+projection, map[string]string{
+		"default_transaction_read_only": "on",
+		// Everything is looked up by key or read along an index. A plan made for a small
+		// table would do otherwise, and be kept while the table grows: for one, read all
+		// of an organization and sort it. (What only a sort can do is still sorted.)
+		"enable_seqscan": "off", "enable_bitmapscan": "off", "enable_sort": "off",
+	})
 	if err != nil {
 		return nil, err
 	}
 	if signal == nil {
 		signal = &Signal{}
 	}
-	return &Reader{projection: projection, pool: pool, signal: signal}, nil
+	return &Reader{projection: projection, layout: layout, pool: pool, signal: signal}, nil
 }
 
 // Close ends the connections. Nothing else may run any more.
@@ -106,16 +113,20 @@ func behind(wanted, reached int64, err error) error {
 func (r *Reader) once(ctx context.Context, ask query.Read, fn func(ctx context.Context, tx pgx.Tx, position int64) error) (position int64, err error) {
 	// Repeatable read: the position is that of every row that fn sees.
 	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+	var layout int
 	err = pgx.BeginTxFunc(ctx, r.pool, options, func(tx pgx.Tx) error {
 		err := tx.QueryRow(ctx, `
-			SELECT position,
+			SELECT position, layout,
 			       set_config('strata.organization_id', $2, true),
 			       set_config('statement_timeout', $3, true),
 			       set_config('search_path', quote_ident(schema_name) || ', pg_temp', true)
 			FROM public.generations WHERE projection = $1 AND state = 'live'`,
-			r.projection, ask.OrganizationID.String(), strconv.FormatInt(readTimeout.Milliseconds(), 10)).Scan(&position, nil, nil, nil)
+			r.projection, ask.OrganizationID.String(), strconv.FormatInt(readTimeout.Milliseconds(), 10)).Scan(&position, &layout, nil, nil, nil)
 		if err != nil {
 			return fmt.Errorf("enter the live generation of %s: %w", r.projection, err)
+		}
+		if layout != r.layout {
+			return query.ErrUnavailable.Detailf("The read database is being rebuilt for another release.")
 		}
 		if position < ask.MinPosition {
 			return nil

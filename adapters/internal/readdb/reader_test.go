@@ -104,7 +104,7 @@ func TestReaderCannotWrite(t *testing.T) {
 	for _, sql := range []string{
 		`UPDATE plans_g1.indicator_authors SET last = 0`, `DELETE FROM plans_g1.indicator_authors`, `TRUNCATE plans_g1.indicator_authors`,
 		`INSERT INTO plans_g1.indicator_authors VALUES (gen_random_uuid(), 'x', 'x', 1, 'x', 1)`,
-		`UPDATE generations SET position = 0`, `SELECT reason FROM parked`, `SELECT create_generation('plans')`,
+		`UPDATE generations SET position = 0`, `SELECT reason FROM parked`, `SELECT create_generation('plans', 2)`,
 		`SELECT drop_generation('plans', 1)`, `CREATE TABLE t ()`, `ALTER TABLE plans_g1.indicator_authors DISABLE ROW LEVEL SECURITY`,
 		`SELECT * FROM plans_template.indicator_authors`,
 	} {
@@ -267,7 +267,7 @@ func TestReaderMapsFailures(t *testing.T) {
 	if err := r.InTenantTx(t.Context(), mine, func(context.Context, pgx.Tx, int64) error { return own }); !errors.Is(err, own) || err.Error() != own.Error() {
 		t.Errorf("a fault of the caller became %v", err)
 	}
-	nowhere, err := OpenReader(t.Context(), "postgres://nobody@127.0.0.1:1/none?sslmode=disable", "plans", nil)
+	nowhere, err := OpenReader(t.Context(), "postgres://nobody@127.0.0.1:1/none?sslmode=disable", "plans", 2, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -38,6 +38,9 @@ func (p *Projection[D]) Rebuild(ctx context.Context, log eventlog.Reader, progre
 		return err
 	}
 	defer func() { err = errors.Join(err, release()) }()
+	if live, err := p.liveLayout(ctx); err != nil || live > p.model.Layout() {
+		return errors.Join(err, p.older(live))
+	}
 	if err := p.sweep(ctx); err != nil {
 		return err
 	}
@@ -138,7 +141,7 @@ func (r *rebuild[D]) create(ctx context.Context) error {
 				return err
 			}
 		}
-		return tx.QueryRow(ctx, `SELECT create_generation($1)`, r.Name()).Scan(&r.number)
+		return tx.QueryRow(ctx, `SELECT create_generation($1, $2)`, r.Name(), r.model.Layout()).Scan(&r.number)
 	})
 	if err != nil {
 		return fmt.Errorf("create a generation: %w", err)
@@ -305,6 +308,9 @@ func (r *rebuild[D]) switchOver(ctx context.Context) error {
 		live, err := lockLive(ctx, tx, r.Name())
 		if err != nil {
 			return err
+		}
+		if live.layout > r.model.Layout() { // a newer release has switched meanwhile
+			return r.older(live.layout)
 		}
 		if reached, err = r.reach(ctx, tx, live.position); err != nil {
 			return err

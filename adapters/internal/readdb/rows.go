@@ -2,6 +2,7 @@ package readdb
 
 import (
 	"context"
+	"iter"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -85,6 +86,17 @@ func (r *Rows[K, R]) Put(k K, row *R) {
 
 // Len is how many keys are held.
 func (r *Rows[K, R]) Len() int { return len(r.rows) }
+
+// All gives the rows in memory, in no order.
+func (r *Rows[K, R]) All() iter.Seq[*R] {
+	return func(yield func(*R) bool) {
+		for _, row := range r.rows {
+			if row != nil && !yield(row) {
+				return
+			}
+		}
+	}
+}
 
 // Flush writes the changed rows: it copies them into an empty table, else it
 // queues the writing. forget drops all rows from memory.

@@ -128,19 +128,27 @@ func NewTable[R any](name string, keys int, guard string, columns ...Column[R]) 
 // the primary key's index for each.
 //
 // It is written so that no plan can be otherwise, since a plan made for a small
-// table is kept while the table grows. OFFSET 0 keeps the planner from walking
-// the whole table and looking its rows up in the arrays. Row comparison, which
-// only an index in the key's own order can serve, keeps it from taking another
-// index by one of the columns.
+// table is kept while the table grows. For a whole key it takes the first row that
+// is not before it: row comparison and order are what only the index in the key's
+// own order can serve, and LIMIT ends the walk there. (An upper bound would not
+// end it: of a row comparison, PostgreSQL stops at the first column only.) For the
+// beginning of a key the columns are compared; OFFSET 0 keeps the planner from
+// walking the whole table and looking its rows up in the arrays.
 func (t Table[R]) selectBy(n int) string {
 	var params, names []string
 	for i, c := range t.columns[:n] {
 		params = append(params, fmt.Sprintf("$%d::%s[]", i+1, c.typ))
 		names = append(names, c.Name)
 	}
-	key, sought := "(k."+strings.Join(names, ", k.")+")", "(u."+strings.Join(names, ", u.")+")"
-	return fmt.Sprintf("SELECT t.%s FROM unnest(%s) AS u (%s) CROSS JOIN LATERAL (SELECT k.* FROM %s k WHERE %s >= %s AND %s <= %s OFFSET 0) t",
-		strings.Join(t.Columns(), ", t."), strings.Join(params, ", "), strings.Join(names, ", "), t.name, key, sought, key, sought)
+	row := func(of string) string { return "(" + of + strings.Join(names, ", "+of) + ")" }
+	lookup, match := fmt.Sprintf("SELECT k.* FROM %s k WHERE %s = %s OFFSET 0", t.name, row("k."), row("u.")), ""
+	if n == t.keys {
+		order := strings.Trim(row("k."), "()")
+		lookup = fmt.Sprintf("SELECT k.* FROM %s k WHERE %s >= %s ORDER BY %s LIMIT 1", t.name, row("k."), row("u."), order)
+		match = fmt.Sprintf(" WHERE %s = %s", row("t."), row("u."))
+	}
+	return fmt.Sprintf("SELECT t.%s FROM unnest(%s) AS u (%s) CROSS JOIN LATERAL (%s) t%s",
+		strings.Join(t.Columns(), ", t."), strings.Join(params, ", "), strings.Join(names, ", "), lookup, match)
 }
 
 // Content is the table's part in the digest.

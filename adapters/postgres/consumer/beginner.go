@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
@@ -31,11 +32,12 @@ func (db gatedDB) BeginTx(ctx context.Context, opts *sql.TxOptions) (*sql.Tx, er
 // an idle transaction), and a cursor that cannot be written is an error of the
 // statement, which the Subscriber does hand on. Nothing is lost by it: a batch
 // is one SELECT, a cursor one UPDATE, and the order between them is what counts.
-func openAutocommit(cfg *pgx.ConnConfig, groups int) *sql.DB {
+func openAutocommit(cfg *pgx.ConnConfig, connections int) *sql.DB {
 	noPing := stdlib.OptionShouldPing(func(context.Context, stdlib.ShouldPingParams) bool { return false })
 	db := sql.OpenDB(autocommit{stdlib.GetConnector(*cfg, noPing)})
-	db.SetMaxOpenConns(groups)
-	db.SetMaxIdleConns(groups)
+	db.SetMaxOpenConns(connections)
+	db.SetMaxIdleConns(connections)
+	db.SetConnMaxIdleTime(time.Minute) // reading ahead needs its own only while there is a backlog
 	return db
 }
 

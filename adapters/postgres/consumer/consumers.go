@@ -104,9 +104,11 @@ func New(url string, groups []Group, opts Options) (*Consumers, error) {
 		return nil, fmt.Errorf("log database: %w", err)
 	}
 
-	c := &Consumers{opts: opts, control: control, lease: lease, reading: openAutocommit(reading, len(groups))}
+	c := &Consumers{opts: opts, control: control, lease: lease, reading: openAutocommit(reading, 2*len(groups))}
 	for _, g := range groups {
-		c.readers = append(c.readers, newReader(g.withDefaults(), opts, control))
+		r := newReader(g.withDefaults(), opts, control)
+		r.pages = c.reading
+		c.readers = append(c.readers, r)
 	}
 	return c, nil
 }

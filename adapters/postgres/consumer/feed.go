@@ -150,33 +150,54 @@ func (r *reader) handle(msg *message.Message) error {
 
 // encode is the router's handler of a relay: the router publishes what it returns.
 func (r *reader) encode(msg *message.Message) ([]*message.Message, error) {
-	events, err := r.events(msg)
+	m, err := r.make(msg)
 	if err != nil {
 		return nil, r.raise(err)
 	}
-	messages, err := r.messages(msg.Context(), events)
-	if err != nil {
-		return nil, r.raise(err)
-	}
-	return messages, nil
+	r.mu.Lock()
+	r.published = m.positions
+	r.mu.Unlock()
+	r.readAhead(msg.Context())
+	return m.within(msg.Context()), nil
 }
 
-func (r *reader) messages(ctx context.Context, events []eventlog.Event) ([]*message.Message, error) {
-	messages := make([]*message.Message, 0, len(events))
-	positions := make([]int64, 0, len(events))
+// make makes messages of the batch, unless that was done ahead.
+func (r *reader) make(msg *message.Message) (*made, error) {
+	if m := r.madeOf(); m != nil {
+		return m, nil
+	}
+	events, err := r.events(msg)
+	if err != nil {
+		return nil, err
+	}
+	return r.encodeAll(events)
+}
+
+// made is what events were made into, with their positions.
+type made struct {
+	messages  []*message.Message
+	positions []int64
+}
+
+// within gives the messages, to be published within ctx.
+func (m *made) within(ctx context.Context) []*message.Message {
+	for _, out := range m.messages {
+		out.SetContext(ctx)
+	}
+	return m.messages
+}
+
+func (r *reader) encodeAll(events []eventlog.Event) (*made, error) {
+	all := &made{make([]*message.Message, 0, len(events)), make([]int64, 0, len(events))}
 	for _, e := range events {
 		var m *message.Message
 		err := callSafely(func() (err error) { m, err = r.group.Relay.Encode(e); return err })
 		if err != nil {
 			return nil, Poison(fmt.Errorf("encode %s at position %d: %w", e.Type, e.Position, err))
 		}
-		m.SetContext(ctx)
-		messages, positions = append(messages, m), append(positions, e.Position)
+		all.messages, all.positions = append(all.messages, m), append(all.positions, e.Position)
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.published = positions
-	return messages, nil
+	return all, nil
 }
 
 func callSafely(f func() error) (err error) {

@@ -15,6 +15,7 @@ import (
 // What a group gets where its field is zero.
 const (
 	DefaultBatchRows      = 1_000
+	DefaultRelayBatchRows = 2_000 // whose end, when the broker runs dry, then comes half as often
 	DefaultBatchBytes     = 4 << 20
 	DefaultHandlerTimeout = 15 * time.Second
 )
@@ -48,7 +49,7 @@ type Group struct {
 	// events of that stream. Without Park a poison event stops such a group.
 	Park func(ctx context.Context, event eventlog.Event, reason string) error
 
-	BatchRows  int // most events in one batch; 0 = DefaultBatchRows
+	BatchRows  int // most events in one batch; 0 = DefaultBatchRows, or DefaultRelayBatchRows
 	BatchBytes int // a batch ends behind the event that passes this; 0 = DefaultBatchBytes
 
 	// Linger is how long an idle group waits after a wake-up before it reads, so
@@ -91,6 +92,9 @@ type GroupStatus struct {
 func (g Group) withDefaults() Group {
 	if g.BatchRows == 0 {
 		g.BatchRows = DefaultBatchRows
+		if g.Relay != nil {
+			g.BatchRows = DefaultRelayBatchRows
+		}
 	}
 	if g.BatchBytes == 0 {
 		g.BatchBytes = DefaultBatchBytes

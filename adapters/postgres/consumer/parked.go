@@ -199,10 +199,11 @@ func (r *reader) deliver(ctx context.Context, events []eventlog.Event) error {
 	if relay == nil {
 		return callSafely(func() error { return r.group.Handler(ctx, events) })
 	}
-	messages, err := r.messages(ctx, events)
+	m, err := r.encodeAll(events)
 	if err != nil {
 		return err
 	}
+	messages := m.within(ctx)
 	return callSafely(func() error { return relay.Publisher.Publish(relay.Topic, messages...) })
 }
 

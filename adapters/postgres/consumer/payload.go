@@ -37,9 +37,17 @@ func appendFields[B ~[]byte](dst []byte, fields ...B) []byte {
 // Events decodes a batch message. The events share the payload's memory: treat
 // both as read-only.
 func Events(msg *message.Message) ([]eventlog.Event, error) {
-	p := payloadReader{rest: msg.Payload}
+	events, err := decodeEvents(msg.Payload)
+	if err != nil {
+		return nil, fmt.Errorf("message %s: %w", msg.UUID, err)
+	}
+	return events, nil
+}
+
+func decodeEvents(payload []byte) ([]eventlog.Event, error) {
+	p := payloadReader{rest: payload}
 	// Most events are between 0.5 and 1 kB: rarely more than one growth.
-	events := make([]eventlog.Event, 0, len(msg.Payload)/768+1)
+	events := make([]eventlog.Event, 0, len(payload)/768+1)
 	for len(p.rest) > 0 && p.err == nil {
 		e := eventlog.Event{
 			Position:             p.number(),
@@ -61,10 +69,7 @@ func Events(msg *message.Message) ([]eventlog.Event, error) {
 		}
 		events = append(events, e)
 	}
-	if p.err != nil {
-		return nil, fmt.Errorf("message %s: %w", msg.UUID, p.err)
-	}
-	return events, nil
+	return events, p.err
 }
 
 // payloadReader reads a payload; after an error it yields zero values.

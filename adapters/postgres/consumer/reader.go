@@ -2,6 +2,7 @@ package consumer
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -35,6 +36,7 @@ type reader struct {
 	group   Group
 	log     *slog.Logger
 	control *pgxpool.Pool
+	pages   *sql.DB // for reading ahead
 	poll    time.Duration
 
 	woken    chan struct{} // holds at most one wake-up
@@ -69,6 +71,9 @@ type reader struct {
 	raised  error         // what handler or publisher said about the batch in flight
 
 	published []int64 // positions of the messages the router was given last
+
+	ahead *ahead // the next page, on its way while a batch is published
+	using *ahead // while the query for it is under way
 }
 
 // outcome is how a batch ended.

@@ -36,24 +36,30 @@ func (schema) SchemaInitializingQueries(string) []wsql.Query { return nil }
 func (schema) SubscribeIsolationLevel() sql.IsolationLevel { return sql.LevelReadCommitted }
 
 // SelectQuery reads the next page by primary key: its cost depends on the page,
-// not on the backlog. The limit is a literal, since a planner that does not
-// know it takes a tenth of the table for it and may sort the backlog.
+// not on the backlog. If the page was read ahead, it asks for the cursor only.
+func (s schema) SelectQuery(topic, group string, offsets wsql.OffsetsAdapter) wsql.Query {
+	next := offsets.NextOffsetQuery(topic, group)
+	if a := s.reader.takeAhead(); a != nil {
+		return s.aheadQuery(a, next)
+	}
+	return wsql.Query{Query: pageQuery(next.Query, s.reader.pageLimit()), Args: next.Args}
+}
+
+// pageQuery reads the page behind the cursor that another query gives. The limit
+// is a literal, since a planner that does not know it takes a tenth of the table
+// for it and may sort the backlog.
 //
 // The cursor comes from the same statement, and with every row, so that the
 // page can be held against it.
-func (s schema) SelectQuery(topic, group string, offsets wsql.OffsetsAdapter) wsql.Query {
-	next := offsets.NextOffsetQuery(topic, group)
-	return wsql.Query{
-		Query: `WITH c AS MATERIALIZED (` + next.Query + `)
+func pageQuery(cursor string, limit int) string {
+	return `WITH c AS MATERIALIZED (` + cursor + `)
 SELECT (SELECT c.position FROM c), e.position, e.organization_sequence, e.version, e.schema_version, e.recorded_at,
        uuid_send(e.organization_id), uuid_send(e.event_id), uuid_send(e.command_id),
        e.stream_id, e.type, e.data, e.metadata, e.command_hash
 FROM events e
 WHERE e.position > (SELECT c.position FROM c)
 ORDER BY e.position
-LIMIT ` + strconv.Itoa(s.reader.pageLimit()),
-		Args: next.Args,
-	}
+LIMIT ` + strconv.Itoa(limit)
 }
 
 // UnmarshalMessage makes one message of all rows of the page: the Subscriber
@@ -65,30 +71,46 @@ func (s schema) UnmarshalMessage(scanner wsql.Scanner) (wsql.Row, error) {
 	if !ok {
 		return wsql.Row{}, errRowsType
 	}
-	b := batch{payload: make([]byte, 0, s.reader.payloadHint())}
+	var b *batch
+	var err error
+	if a := s.reader.usedAhead(); a != nil {
+		b, err = s.useAhead(rows, a)
+	} else {
+		b, err = takePage(rows, s.reader.payloadHint(), s.reader.group.BatchBytes)
+	}
+	if err != nil {
+		return wsql.Row{}, err
+	}
+	s.reader.began(b)
+	msg := message.NewMessage(strconv.FormatInt(b.first(), 10)+"-"+strconv.FormatInt(b.last(), 10), b.payload)
+	return wsql.Row{Offset: b.last(), Msg: msg}, nil
+}
+
+// takePage takes rows, of which the first has been advanced to, until they end or
+// are enough: what is left of the page then comes with the next one.
+func takePage(rows *sql.Rows, hint, enough int) (*batch, error) {
+	b := &batch{payload: make([]byte, 0, hint)}
 	for more := true; more; more = rows.Next() {
 		if err := b.addRow(rows); err != nil {
-			return wsql.Row{}, err
+			return nil, err
 		}
-		if len(b.payload) >= s.reader.group.BatchBytes {
+		if len(b.payload) >= enough {
 			b.cut = true
-			break // what is left of the page comes with the next one
+			break
 		}
 	}
 	if b.cut {
 		if err := rows.Close(); err != nil {
-			return wsql.Row{}, fmt.Errorf("read events: %w", err)
+			return nil, fmt.Errorf("read events: %w", err)
 		}
 	}
 	if err := rows.Err(); err != nil { // the Subscriber never asks
-		return wsql.Row{}, fmt.Errorf("read events: %w", err)
+		return nil, fmt.Errorf("read events: %w", err)
 	}
 	if len(b.positions) == 0 {
-		return wsql.Row{}, errNoPageRow
+		return nil, errNoPageRow
 	}
-	s.reader.began(&b)
-	msg := message.NewMessage(strconv.FormatInt(b.first(), 10)+"-"+strconv.FormatInt(b.last(), 10), b.payload)
-	return wsql.Row{Offset: b.last(), Msg: msg}, nil
+	return b, nil
 }
 
 // batch is a page on its way through the router.
@@ -96,7 +118,8 @@ type batch struct {
 	cursor    int64
 	positions []int64
 	payload   []byte
-	cut       bool // ended by its size
+	cut       bool  // ended by its size
+	made      *made // nil unless it was read ahead
 }
 
 func (b *batch) first() int64 { return b.positions[0] }

@@ -27,6 +27,7 @@ func (r *reader) HandleError(_ watermill.LoggerAdapter, _ bool, err error) time.
 	r.awaitHandler()
 	select {
 	case <-r.stopping:
+		r.forgetAhead()
 		close(r.drained)
 		return time.Hour // the Subscriber leaves through its Close
 	default:

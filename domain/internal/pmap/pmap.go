@@ -51,6 +51,15 @@ func (m Map[V]) All() iter.Seq2[string, V] {
 	return func(yield func(string, V) bool) { m.root.walk(yield) }
 }
 
+// Backward yields keys and values in the reverse order of the keys.
+func (m Map[V]) Backward() iter.Seq2[string, V] {
+	return func(yield func(string, V) bool) { m.root.walkBack(yield) }
+}
+
+func (n *node[V]) walkBack(yield func(string, V) bool) bool {
+	return n == nil || (n.right.walkBack(yield) && yield(n.key, n.value) && n.left.walkBack(yield))
+}
+
 func (n *node[V]) walk(yield func(string, V) bool) bool {
 	return n == nil || (n.left.walk(yield) && yield(n.key, n.value) && n.right.walk(yield))
 }

@@ -40,6 +40,17 @@ func TestMapsAreOrderedAndOlderOnesStay(t *testing.T) {
 			if want := slices.Sorted(maps.Keys(v.want)); !slices.Equal(keys, want) {
 				t.Fatalf("keys %q, want %q", keys, want)
 			}
+			var back []string
+			for k, value := range v.got.Backward() {
+				back = append(back, k)
+				if value != v.want[k] {
+					t.Fatalf("backward: %q = %d, want %d", k, value, v.want[k])
+				}
+			}
+			slices.Reverse(back)
+			if !slices.Equal(back, keys) {
+				t.Fatalf("backward: %q, want the reverse of %q", back, keys)
+			}
 			if _, ok := v.got.Get("z"); ok {
 				t.Fatal("a key that was never set is there")
 			}

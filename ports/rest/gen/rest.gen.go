@@ -38,6 +38,60 @@ func (e CloudEventSpecversion) Valid() bool {
 	}
 }
 
+// Defines values for ListImportsParamsStatus.
+const (
+	ListImportsParamsStatusAccepted ListImportsParamsStatus = "accepted"
+	ListImportsParamsStatusRefused  ListImportsParamsStatus = "refused"
+)
+
+// Valid indicates whether the value is a known member of the ListImportsParamsStatus enum.
+func (e ListImportsParamsStatus) Valid() bool {
+	switch e {
+	case ListImportsParamsStatusAccepted:
+		return true
+	case ListImportsParamsStatusRefused:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GetSeriesParamsKind.
+const (
+	Measurement GetSeriesParamsKind = "measurement"
+	Target      GetSeriesParamsKind = "target"
+)
+
+// Valid indicates whether the value is a known member of the GetSeriesParamsKind enum.
+func (e GetSeriesParamsKind) Valid() bool {
+	switch e {
+	case Measurement:
+		return true
+	case Target:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListLegalHoldsParamsState.
+const (
+	Placed   ListLegalHoldsParamsState = "placed"
+	Released ListLegalHoldsParamsState = "released"
+)
+
+// Valid indicates whether the value is a known member of the ListLegalHoldsParamsState enum.
+func (e ListLegalHoldsParamsState) Valid() bool {
+	switch e {
+	case Placed:
+		return true
+	case Released:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListStrategiesParamsState.
 const (
 	Active    ListStrategiesParamsState = "active"
@@ -64,19 +118,58 @@ func (e ListStrategiesParamsState) Valid() bool {
 
 // Defines values for ImportStrategyParamsDocumentType.
 const (
-	PerformancePlan   ImportStrategyParamsDocumentType = "Performance_Plan"
-	PerformanceReport ImportStrategyParamsDocumentType = "Performance_Report"
-	StrategicPlan     ImportStrategyParamsDocumentType = "Strategic_Plan"
+	ImportStrategyParamsDocumentTypePerformancePlan   ImportStrategyParamsDocumentType = "Performance_Plan"
+	ImportStrategyParamsDocumentTypePerformanceReport ImportStrategyParamsDocumentType = "Performance_Report"
+	ImportStrategyParamsDocumentTypeStrategicPlan     ImportStrategyParamsDocumentType = "Strategic_Plan"
 )
 
 // Valid indicates whether the value is a known member of the ImportStrategyParamsDocumentType enum.
 func (e ImportStrategyParamsDocumentType) Valid() bool {
 	switch e {
-	case PerformancePlan:
+	case ImportStrategyParamsDocumentTypePerformancePlan:
 		return true
-	case PerformanceReport:
+	case ImportStrategyParamsDocumentTypePerformanceReport:
 		return true
-	case StrategicPlan:
+	case ImportStrategyParamsDocumentTypeStrategicPlan:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ExportStrategyParamsRevision.
+const (
+	InForce ExportStrategyParamsRevision = "in-force"
+	Working ExportStrategyParamsRevision = "working"
+)
+
+// Valid indicates whether the value is a known member of the ExportStrategyParamsRevision enum.
+func (e ExportStrategyParamsRevision) Valid() bool {
+	switch e {
+	case InForce:
+		return true
+	case Working:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ImportRevisionParamsDocumentType.
+const (
+	ImportRevisionParamsDocumentTypePerformancePlan   ImportRevisionParamsDocumentType = "Performance_Plan"
+	ImportRevisionParamsDocumentTypePerformanceReport ImportRevisionParamsDocumentType = "Performance_Report"
+	ImportRevisionParamsDocumentTypeStrategicPlan     ImportRevisionParamsDocumentType = "Strategic_Plan"
+)
+
+// Valid indicates whether the value is a known member of the ImportRevisionParamsDocumentType enum.
+func (e ImportRevisionParamsDocumentType) Valid() bool {
+	switch e {
+	case ImportRevisionParamsDocumentTypePerformancePlan:
+		return true
+	case ImportRevisionParamsDocumentTypePerformanceReport:
+		return true
+	case ImportRevisionParamsDocumentTypeStrategicPlan:
 		return true
 	default:
 		return false
@@ -147,6 +240,12 @@ type AmendObjective struct {
 	Reason Reason `json:"reason"`
 }
 
+// ApprovalPage defines model for ApprovalPage.
+type ApprovalPage = query.Page[query.ApprovalRecord]
+
+// ApprovalRecord defines model for ApprovalRecord.
+type ApprovalRecord = query.ApprovalRecord
+
 // ApproveStrategy defines model for ApproveStrategy.
 type ApproveStrategy struct {
 	Comment *Text `json:"comment,omitempty"`
@@ -154,6 +253,29 @@ type ApproveStrategy struct {
 	// ContentHash Of the content that is signed.
 	ContentHash Hash             `json:"contentHash"`
 	Meaning     strategy.Meaning `json:"meaning"`
+}
+
+// AttestPeriod defines model for AttestPeriod.
+type AttestPeriod struct {
+	Meaning strategy.Meaning `json:"meaning"`
+
+	// Period A span of days, both included.
+	Period Period `json:"period"`
+
+	// Statement What is attested; kept with the event.
+	Statement Reason `json:"statement"`
+}
+
+// CloseStrategy defines model for CloseStrategy.
+type CloseStrategy struct {
+	// Outcome Withdrawn if it was never in force.
+	Outcome strategy.Outcome `json:"outcome"`
+
+	// Reason Why; kept with the event.
+	Reason Reason `json:"reason"`
+
+	// SuccessorID Of the strategy that superseded this one; it is in force.
+	SuccessorID *ID `json:"successorId,omitempty"`
 }
 
 // CloudEvent defines model for CloudEvent.
@@ -180,24 +302,68 @@ type CloudEvent struct {
 // CloudEventSpecversion defines model for CloudEvent.Specversion.
 type CloudEventSpecversion string
 
-// CorrectMeasurement defines model for CorrectMeasurement.
+// CorrectMeasurement Names the measurement by measurementId, or else by period and dims.
 type CorrectMeasurement struct {
 	Descriptor     *Text      `json:"descriptor,omitempty"`
 	DescriptorName *ShortText `json:"descriptorName,omitempty"`
+
+	// Dims Dimension values of one series, by dimension name.
+	Dims *Dims `json:"dims,omitempty"`
 
 	// EvidenceID A lower-case UUID.
 	EvidenceID *ID `json:"evidenceId,omitempty"`
 
 	// MeasurementID A lower-case UUID.
-	MeasurementID ID         `json:"measurementId"`
+	MeasurementID *ID        `json:"measurementId,omitempty"`
 	Note          *Text      `json:"note,omitempty"`
 	ObservedAt    *time.Time `json:"observedAt,omitempty"`
+
+	// Period A span of days, both included.
+	Period *Period `json:"period,omitempty"`
 
 	// Reason Why; kept with the event.
 	Reason Reason `json:"reason"`
 
 	// Value A decimal as it came, such as "5.90" or "5.53e-05"; kept beside the exact value.
 	Value *Number `json:"value,omitempty"`
+}
+
+// Countersign With body, or with document for an import.
+type Countersign struct {
+	// Body Of that request; white space and the order of members do not matter.
+	Body *map[string]interface{} `json:"body,omitempty"`
+
+	// Document The import that is agreed to.
+	Document *struct {
+		Again        *bool         `json:"again,omitempty"`
+		DocumentType *DocumentType `json:"documentType,omitempty"`
+		Reason       *string       `json:"reason,omitempty"`
+
+		// Sha256 Of the document's bytes.
+		Sha256 Hash `json:"sha256"`
+	} `json:"document,omitempty"`
+
+	// Meaning What the signature says; kept with the event.
+	Meaning string `json:"meaning"`
+	Method  string `json:"method"`
+
+	// Path Of the request that is agreed to.
+	Path string `json:"path"`
+}
+
+// Countersigned defines model for Countersigned.
+type Countersigned struct {
+	ExpiresAt time.Time `json:"expiresAt"`
+
+	// Hash Of the request agreed to.
+	Hash Hash `json:"hash"`
+
+	// ID A lower-case UUID.
+	ID       ID        `json:"id"`
+	SignedAt time.Time `json:"signedAt"`
+
+	// Token For the header Strata-Countersignature.
+	Token string `json:"token"`
 }
 
 // Date defines model for Date.
@@ -225,6 +391,15 @@ type DefinitionContent = indicator.Content
 
 // Deviation defines model for Deviation.
 type Deviation = stratml.Deviation
+
+// Diff defines model for Diff.
+type Diff = query.Diff
+
+// DiffEnd defines model for DiffEnd.
+type DiffEnd = query.DiffEnd
+
+// DiffItem defines model for DiffItem.
+type DiffItem = query.DiffItem
 
 // Dimension defines model for Dimension.
 type Dimension = indicator.Dimension
@@ -266,8 +441,14 @@ type EventType = string
 // ExternalRef defines model for ExternalRef.
 type ExternalRef = indicator.ExternalRef
 
+// FieldChange A side that is absent was not there.
+type FieldChange = query.FieldChange
+
 // Goal defines model for Goal.
 type Goal = query.Goal
+
+// GovernancePolicy How an organization governs its strategies.
+type GovernancePolicy = organization.Policy
 
 // GrantRole defines model for GrantRole.
 type GrantRole struct {
@@ -298,6 +479,9 @@ type HealthReport struct {
 // HistoryPage defines model for HistoryPage.
 type HistoryPage = query.Page[query.Entry]
 
+// HoldScope The whole organization, or some of its streams and persons.
+type HoldScope = organization.HoldScope
+
 // ID A lower-case UUID.
 type ID = string
 
@@ -306,6 +490,15 @@ type Identity struct {
 	Issuer  string `json:"issuer"`
 	Subject string `json:"subject"`
 }
+
+// Import defines model for Import.
+type Import = query.Import
+
+// ImportDetail defines model for ImportDetail.
+type ImportDetail = query.ImportDetail
+
+// ImportPage defines model for ImportPage.
+type ImportPage = query.Page[query.Import]
 
 // Indicator defines model for Indicator.
 type Indicator = query.Indicator
@@ -329,6 +522,69 @@ type IndicatorResult struct {
 
 // IndicatorStatus defines model for IndicatorStatus.
 type IndicatorStatus = query.IndicatorStatus
+
+// LegalHold defines model for LegalHold.
+type LegalHold = query.LegalHold
+
+// LegalHoldPage defines model for LegalHoldPage.
+type LegalHoldPage = query.Page[query.LegalHold]
+
+// Mark A point of a history.
+type Mark = string
+
+// MeasurementItem One of record, correct and void.
+type MeasurementItem struct {
+	// Correct Names the measurement by measurementId, or else by period and dims.
+	Correct *CorrectMeasurement `json:"correct,omitempty"`
+
+	// IndicatorID A lower-case UUID.
+	IndicatorID ID                 `json:"indicatorId"`
+	Record      *RecordMeasurement `json:"record,omitempty"`
+
+	// Void Names the measurement by measurementId, or else by period and dims.
+	Void *VoidMeasurement `json:"void,omitempty"`
+}
+
+// MeasurementResult With version, position and eventIds if recorded, with problem if refused.
+type MeasurementResult struct {
+	EventIds *[]ID `json:"eventIds,omitempty"`
+
+	// Index Of the item; the first is 0.
+	Index int `json:"index"`
+
+	// IndicatorID A lower-case UUID.
+	IndicatorID ID `json:"indicatorId"`
+
+	// MeasurementID Of the measurement recorded.
+	MeasurementID *ID `json:"measurementId,omitempty"`
+
+	// Position A place in the log.
+	Position *Position `json:"position,omitempty"`
+
+	// Problem RFC 9457, with code and, by code, rule, errors, currentRevision, wanted, reached and others.
+	Problem *Problem `json:"problem,omitempty"`
+
+	// Replayed Recorded by an earlier request with this key.
+	Replayed *bool `json:"replayed,omitempty"`
+
+	// Status What the single command would have answered.
+	Status int `json:"status"`
+
+	// Version A place in a stream.
+	Version *Version `json:"version,omitempty"`
+}
+
+// MeasurementsRecorded defines model for MeasurementsRecorded.
+type MeasurementsRecorded struct {
+	Items []MeasurementResult `json:"items"`
+
+	// Position A place in the log.
+	Position Position `json:"position"`
+
+	// Recorded How many items are in the log now.
+	Recorded int `json:"recorded"`
+	Refused  int `json:"refused"`
+}
 
 // Member defines model for Member.
 type Member = query.Member
@@ -378,6 +634,44 @@ type OpenRevision struct {
 	Reason Reason `json:"reason"`
 }
 
+// Operation defines model for Operation.
+type Operation struct {
+	// ID A lower-case UUID.
+	ID ID `json:"id"`
+
+	// Problem Why it failed.
+	Problem *Problem `json:"problem,omitempty"`
+
+	// Progress In steps; a total of 0 is not known yet.
+	Progress struct {
+		Done  int `json:"done"`
+		Total int `json:"total"`
+	} `json:"progress"`
+
+	// Result Of one that succeeded.
+	Result *OperationResult `json:"result,omitempty"`
+	Status string           `json:"status"`
+}
+
+// OperationResult Of one that succeeded.
+type OperationResult struct {
+	// Href Where to read what came of it.
+	Href string `json:"href"`
+
+	// ImportID A lower-case UUID.
+	ImportID ID `json:"importId"`
+
+	// Position A place in the log.
+	Position Position `json:"position"`
+	Revision int      `json:"revision"`
+
+	// StrategyID A lower-case UUID.
+	StrategyID ID `json:"strategyId"`
+
+	// Version A place in a stream.
+	Version Version `json:"version"`
+}
+
 // Organization defines model for Organization.
 type Organization = query.Organization
 
@@ -392,6 +686,9 @@ type OrganizationResult struct {
 
 	// GrantID Of the role granted.
 	GrantID *ID `json:"grantId,omitempty"`
+
+	// HoldID Of the legal hold placed.
+	HoldID *ID `json:"holdId,omitempty"`
 
 	// MemberID Of the member enrolled.
 	MemberID *ID `json:"memberId,omitempty"`
@@ -409,6 +706,18 @@ type OrganizationResult struct {
 // Period A span of days, both included.
 type Period = calendar.Period
 
+// PlaceLegalHold defines model for PlaceLegalHold.
+type PlaceLegalHold struct {
+	// Basis The law or order it rests on.
+	Basis Name `json:"basis"`
+
+	// Matter What it is about: a case, an inquiry.
+	Matter Name `json:"matter"`
+
+	// Scope The whole organization, or some of its streams and persons.
+	Scope HoldScope `json:"scope"`
+}
+
 // PlanContent One member, by the kind of the field; none clears the field.
 type PlanContent = strategy.Content
 
@@ -421,33 +730,32 @@ type PlanValue = strategy.Value
 // Point defines model for Point.
 type Point = query.Point
 
+// PolicyInForce defines model for PolicyInForce.
+type PolicyInForce = query.Policy
+
 // Position A place in the log.
 type Position = string
 
 // Problem RFC 9457, with code and, by code, rule, errors, currentRevision, wanted, reached and others.
-type Problem struct {
-	Code string `json:"code"`
+type Problem = map[string]any
 
-	// CurrentRevision The version that is there now (stale-revision).
-	CurrentRevision *string `json:"currentRevision,omitempty"`
-	Detail          *string `json:"detail,omitempty"`
-	Errors          *[]struct {
-		Detail  string `json:"detail"`
-		Keyword string `json:"keyword"`
+// ProblemPage defines model for ProblemPage.
+type ProblemPage struct {
+	Cause   string `json:"cause"`
+	Code    string `json:"code"`
+	Example string `json:"example"`
+	Fix     string `json:"fix"`
+	Status  int    `json:"status"`
+	Type    string `json:"type"`
+}
 
-		// Pointer Into the body, as a fragment: #/reason.
-		Pointer string `json:"pointer"`
-	} `json:"errors,omitempty"`
-	Instance *string `json:"instance,omitempty"`
-	Reached  *string `json:"reached,omitempty"`
+// PutOnHold defines model for PutOnHold.
+type PutOnHold struct {
+	// Reason Why; kept with the event.
+	Reason Reason `json:"reason"`
 
-	// Rule Of those that refused: S1 to S15, or the name of an invariant.
-	Rule    *string `json:"rule,omitempty"`
-	Status  int     `json:"status"`
-	Title   string  `json:"title"`
-	TraceID *string `json:"traceId,omitempty"`
-	Type    string  `json:"type"`
-	Wanted  *string `json:"wanted,omitempty"`
+	// Ref Of the order: a letter, a resolution. Made if not given.
+	Ref *string `json:"ref,omitempty"`
 }
 
 // Reason Why; kept with the event.
@@ -469,6 +777,11 @@ type RecordMeasurement struct {
 
 	// Value A decimal as it came, such as "5.90" or "5.53e-05"; kept beside the exact value.
 	Value *Number `json:"value,omitempty"`
+}
+
+// RecordMeasurements defines model for RecordMeasurements.
+type RecordMeasurements struct {
+	Items []MeasurementItem `json:"items"`
 }
 
 // RedefineIndicator defines model for RedefineIndicator.
@@ -505,6 +818,27 @@ type Relationship = strategy.Relationship
 // Relationships defines model for Relationships.
 type Relationships = []strategy.Relationship
 
+// ReleaseLegalHold defines model for ReleaseLegalHold.
+type ReleaseLegalHold struct {
+	// HoldID A lower-case UUID.
+	HoldID ID `json:"holdId"`
+
+	// Reason Why; kept with the event.
+	Reason Reason `json:"reason"`
+}
+
+// RelinkIndicator defines model for RelinkIndicator.
+type RelinkIndicator struct {
+	// ObjectiveID A lower-case UUID.
+	ObjectiveID ID `json:"objectiveId"`
+
+	// Reason Why; kept with the event.
+	Reason Reason `json:"reason"`
+
+	// StrategyID Of the objective's strategy; the indicator's present one if not given.
+	StrategyID *ID `json:"strategyId,omitempty"`
+}
+
 // RequestChanges defines model for RequestChanges.
 type RequestChanges struct {
 	// Comments Why; kept with the event.
@@ -512,6 +846,12 @@ type RequestChanges struct {
 
 	// ContentHash Of the content that was looked at.
 	ContentHash Hash `json:"contentHash"`
+}
+
+// ResumeStrategy defines model for ResumeStrategy.
+type ResumeStrategy struct {
+	// Reason Why; kept with the event.
+	Reason Reason `json:"reason"`
 }
 
 // RetireGoal defines model for RetireGoal.
@@ -570,6 +910,15 @@ type Series = query.Series
 // SeriesPoint defines model for SeriesPoint.
 type SeriesPoint = query.SeriesPoint
 
+// SetGovernancePolicy defines model for SetGovernancePolicy.
+type SetGovernancePolicy struct {
+	// Policy How an organization governs its strategies.
+	Policy GovernancePolicy `json:"policy"`
+
+	// Reason Why; kept with the event.
+	Reason Reason `json:"reason"`
+}
+
 // SetTarget defines model for SetTarget.
 type SetTarget struct {
 	Descriptor     *Text      `json:"descriptor,omitempty"`
@@ -588,6 +937,9 @@ type SetTarget struct {
 	// Value A decimal as it came, such as "5.90" or "5.53e-05"; kept beside the exact value.
 	Value *Number `json:"value,omitempty"`
 }
+
+// Severity defines model for Severity.
+type Severity = organization.Severity
 
 // ShortText defines model for ShortText.
 type ShortText = string
@@ -626,11 +978,18 @@ type StrategyImported struct {
 
 	// Recorded How much of what was recorded.
 	Recorded struct {
+		// Amended Elements that were there.
+		Amended      int `json:"amended"`
 		Goals        int `json:"goals"`
 		Indicators   int `json:"indicators"`
 		Measurements int `json:"measurements"`
+		Moved        int `json:"moved"`
 		Objectives   int `json:"objectives"`
-		Targets      int `json:"targets"`
+
+		// Redefined Indicators that were there.
+		Redefined int `json:"redefined"`
+		Retired   int `json:"retired"`
+		Targets   int `json:"targets"`
 	} `json:"recorded"`
 	Revision int `json:"revision"`
 
@@ -685,10 +1044,16 @@ type Trend = string
 // Version A place in a stream.
 type Version = string
 
-// VoidMeasurement defines model for VoidMeasurement.
+// VoidMeasurement Names the measurement by measurementId, or else by period and dims.
 type VoidMeasurement struct {
+	// Dims Dimension values of one series, by dimension name.
+	Dims *Dims `json:"dims,omitempty"`
+
 	// MeasurementID A lower-case UUID.
-	MeasurementID ID `json:"measurementId"`
+	MeasurementID *ID `json:"measurementId,omitempty"`
+
+	// Period A span of days, both included.
+	Period *Period `json:"period,omitempty"`
 
 	// Reason Why; kept with the event.
 	Reason Reason `json:"reason"`
@@ -700,11 +1065,38 @@ type WithdrawRevision struct {
 	Reason Reason `json:"reason"`
 }
 
+// ActorID defines model for ActorId.
+type ActorID = string
+
+// ActorRole defines model for ActorRole.
+type ActorRole = string
+
+// AsOf defines model for AsOf.
+type AsOf = time.Time
+
+// AsOfPosition defines model for AsOfPosition.
+type AsOfPosition = string
+
+// Content defines model for Content.
+type Content = string
+
+// ContentDigest defines model for ContentDigest.
+type ContentDigest = string
+
+// Count defines model for Count.
+type Count = string
+
+// Countersignature defines model for Countersignature.
+type Countersignature = string
+
 // Cursor defines model for Cursor.
 type Cursor = string
 
 // EntityID defines model for EntityId.
 type EntityID = openapi_types.UUID
+
+// From defines model for From.
+type From = time.Time
 
 // IdempotencyKey defines model for IdempotencyKey.
 type IdempotencyKey = string
@@ -718,14 +1110,29 @@ type IfNoneMatch = string
 // Limit defines model for Limit.
 type Limit = int32
 
+// MarkFrom A point of a history.
+type MarkFrom = Mark
+
+// MarkTo A point of a history.
+type MarkTo = Mark
+
 // MinPosition A place in the log.
 type MinPosition = Position
 
 // Prefer defines model for Prefer.
 type Prefer = string
 
+// SubjectID A lower-case UUID.
+type SubjectID = ID
+
+// To defines model for To.
+type To = time.Time
+
 // Types defines model for Types.
 type Types = []EventType
+
+// Accepted defines model for Accepted.
+type Accepted = Operation
 
 // Failed RFC 9457, with code and, by code, rule, errors, currentRevision, wanted, reached and others.
 type Failed = Problem
@@ -757,6 +1164,100 @@ type StrategyCreated = StrategyResult
 // Unhealthy defines model for Unhealthy.
 type Unhealthy = HealthReport
 
+// GetDocsParams defines parameters for GetDocs.
+type GetDocsParams struct {
+	// IfNoneMatch ETags the caller has; 304 if one of them is still right.
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
+}
+
+// GetDocsFileParams defines parameters for GetDocsFile.
+type GetDocsFileParams struct {
+	// IfNoneMatch ETags the caller has; 304 if one of them is still right.
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
+}
+
+// GetContractParams defines parameters for GetContract.
+type GetContractParams struct {
+	// IfNoneMatch ETags the caller has; 304 if one of them is still right.
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
+}
+
+// GetProblemParams defines parameters for GetProblem.
+type GetProblemParams struct {
+	// IfNoneMatch ETags the caller has; 304 if one of them is still right.
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
+}
+
+// ListActivityParams defines parameters for ListActivity.
+type ListActivityParams struct {
+	// StreamID One aggregate, such as strategy-<id>.
+	StreamID *string `form:"streamId,omitempty" json:"streamId,omitempty"`
+
+	// StrategyID The strategy's own events, and those of its indicators while they belonged to it.
+	StrategyID *ID `form:"strategyId,omitempty" json:"strategyId,omitempty"`
+
+	// Types Event types, separated by commas.
+	Types *Types `form:"types,omitempty" json:"types,omitempty"`
+
+	// SubjectID The goal, objective, measurement, member, grant or hold that the event is about.
+	SubjectID *SubjectID `form:"subjectId,omitempty" json:"subjectId,omitempty"`
+
+	// ActorID Who did it.
+	ActorID *ActorID `form:"actorId,omitempty" json:"actorId,omitempty"`
+
+	// Role That the actor held then.
+	Role *ActorRole `form:"role,omitempty" json:"role,omitempty"`
+
+	// From Recorded at this instant or later.
+	From *From `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Recorded before this instant.
+	To    *To    `form:"to,omitempty" json:"to,omitempty"`
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor nextCursor of the page before.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Count exact adds total, how many items all pages have; it costs a scan of them all.
+	Count *Count `form:"count,omitempty" json:"count,omitempty"`
+
+	// StrataMinPosition Answer as of this position or later, or with 503 projection-behind.
+	StrataMinPosition *MinPosition `json:"Strata-Min-Position,omitempty"`
+
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
+	Prefer *Prefer `json:"Prefer,omitempty"`
+}
+
+// ListApprovalsParams defines parameters for ListApprovals.
+type ListApprovalsParams struct {
+	StrategyID *ID `form:"strategyId,omitempty" json:"strategyId,omitempty"`
+
+	// Revision Of the strategy; with strategyId.
+	Revision   *int32 `form:"revision,omitempty" json:"revision,omitempty"`
+	ApproverID *ID    `form:"approverId,omitempty" json:"approverId,omitempty"`
+
+	// From Recorded at this instant or later.
+	From *From `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Recorded before this instant.
+	To    *To    `form:"to,omitempty" json:"to,omitempty"`
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor nextCursor of the page before.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Count exact adds total, how many items all pages have; it costs a scan of them all.
+	Count *Count `form:"count,omitempty" json:"count,omitempty"`
+
+	// StrataMinPosition Answer as of this position or later, or with 503 projection-behind.
+	StrataMinPosition *MinPosition `json:"Strata-Min-Position,omitempty"`
+
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
+	Prefer *Prefer `json:"Prefer,omitempty"`
+}
+
 // ListEventsParams defines parameters for ListEvents.
 type ListEventsParams struct {
 	// After Position of the last event the reader has.
@@ -769,8 +1270,19 @@ type ListEventsParams struct {
 	// StrataMinPosition Answer as of this position or later, or with 503 projection-behind.
 	StrataMinPosition *MinPosition `json:"Strata-Min-Position,omitempty"`
 
-	// Prefer `return=minimal` for 204 instead of a body; `wait=<seconds>` for how long a read may wait (at most 10, the feed 30).
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
 	Prefer *Prefer `json:"Prefer,omitempty"`
+}
+
+// StreamEventsParams defines parameters for StreamEvents.
+type StreamEventsParams struct {
+	// After Position of the last event the reader has; Last-Event-ID goes before.
+	After *Position `form:"after,omitempty" json:"after,omitempty"`
+
+	// Types Event types, separated by commas.
+	Types       *Types    `form:"types,omitempty" json:"types,omitempty"`
+	LastEventID *Position `json:"Last-Event-ID,omitempty"`
 }
 
 // GetEventParams defines parameters for GetEvent.
@@ -778,8 +1290,54 @@ type GetEventParams struct {
 	// StrataMinPosition Answer as of this position or later, or with 503 projection-behind.
 	StrataMinPosition *MinPosition `json:"Strata-Min-Position,omitempty"`
 
-	// Prefer `return=minimal` for 204 instead of a body; `wait=<seconds>` for how long a read may wait (at most 10, the feed 30).
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
 	Prefer *Prefer `json:"Prefer,omitempty"`
+
+	// IfNoneMatch ETags the caller has; 304 if one of them is still right.
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
+}
+
+// ListImportsParams defines parameters for ListImports.
+type ListImportsParams struct {
+	StrategyID *ID                      `form:"strategyId,omitempty" json:"strategyId,omitempty"`
+	Status     *ListImportsParamsStatus `form:"status,omitempty" json:"status,omitempty"`
+	Limit      *Limit                   `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor nextCursor of the page before.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Count exact adds total, how many items all pages have; it costs a scan of them all.
+	Count *Count `form:"count,omitempty" json:"count,omitempty"`
+
+	// StrataMinPosition Answer as of this position or later, or with 503 projection-behind.
+	StrataMinPosition *MinPosition `json:"Strata-Min-Position,omitempty"`
+
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
+	Prefer *Prefer `json:"Prefer,omitempty"`
+}
+
+// ListImportsParamsStatus defines parameters for ListImports.
+type ListImportsParamsStatus string
+
+// GetImportParams defines parameters for GetImport.
+type GetImportParams struct {
+	// StrataMinPosition Answer as of this position or later, or with 503 projection-behind.
+	StrataMinPosition *MinPosition `json:"Strata-Min-Position,omitempty"`
+
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
+	Prefer *Prefer `json:"Prefer,omitempty"`
+
+	// IfNoneMatch ETags the caller has; 304 if one of them is still right.
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
+}
+
+// GetImportOriginalParams defines parameters for GetImportOriginal.
+type GetImportOriginalParams struct {
+	// IfNoneMatch ETags the caller has; 304 if one of them is still right.
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
 // DefineIndicatorParams defines parameters for DefineIndicator.
@@ -787,16 +1345,27 @@ type DefineIndicatorParams struct {
 	// IdempotencyKey 1 to 255 printable ASCII characters, in double quotes or bare; unique per request, the same for its repetitions.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 
-	// Prefer `return=minimal` for 204 instead of a body; `wait=<seconds>` for how long a read may wait (at most 10, the feed 30).
+	// StrataCountersignature The token by which a second person agrees to exactly this request: see POST /v1/countersignatures.
+	StrataCountersignature *Countersignature `json:"Strata-Countersignature,omitempty"`
+
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
 // GetIndicatorParams defines parameters for GetIndicator.
 type GetIndicatorParams struct {
+	// AsOf What was known at this instant; the answer's position says which events that are.
+	AsOf *AsOf `form:"asOf,omitempty" json:"asOf,omitempty"`
+
+	// AsOfPosition What was known at this position.
+	AsOfPosition *AsOfPosition `form:"asOfPosition,omitempty" json:"asOfPosition,omitempty"`
+
 	// StrataMinPosition Answer as of this position or later, or with 503 projection-behind.
 	StrataMinPosition *MinPosition `json:"Strata-Min-Position,omitempty"`
 
-	// Prefer `return=minimal` for 204 instead of a body; `wait=<seconds>` for how long a read may wait (at most 10, the feed 30).
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
 	Prefer *Prefer `json:"Prefer,omitempty"`
 
 	// IfNoneMatch ETags the caller has; 304 if one of them is still right.
@@ -811,7 +1380,8 @@ type CorrectMeasurementParams struct {
 	// IfMatch The ETag of what the caller saw, or `*` for whatever is there.
 	IfMatch IfMatch `json:"If-Match"`
 
-	// Prefer `return=minimal` for 204 instead of a body; `wait=<seconds>` for how long a read may wait (at most 10, the feed 30).
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -823,7 +1393,8 @@ type RecordMeasurementParams struct {
 	// IfMatch The ETag of what the caller saw, or `*` for whatever is there.
 	IfMatch IfMatch `json:"If-Match"`
 
-	// Prefer `return=minimal` for 204 instead of a body; `wait=<seconds>` for how long a read may wait (at most 10, the feed 30).
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -835,7 +1406,27 @@ type RedefineIndicatorParams struct {
 	// IfMatch The ETag of what the caller saw, or `*` for whatever is there.
 	IfMatch IfMatch `json:"If-Match"`
 
-	// Prefer `return=minimal` for 204 instead of a body; `wait=<seconds>` for how long a read may wait (at most 10, the feed 30).
+	// StrataCountersignature The token by which a second person agrees to exactly this request: see POST /v1/countersignatures.
+	StrataCountersignature *Countersignature `json:"Strata-Countersignature,omitempty"`
+
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
+	Prefer *Prefer `json:"Prefer,omitempty"`
+}
+
+// RelinkIndicatorParams defines parameters for RelinkIndicator.
+type RelinkIndicatorParams struct {
+	// IdempotencyKey 1 to 255 printable ASCII characters, in double quotes or bare; unique per request, the same for its repetitions.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+
+	// IfMatch The ETag of what the caller saw, or `*` for whatever is there.
+	IfMatch IfMatch `json:"If-Match"`
+
+	// StrataCountersignature The token by which a second person agrees to exactly this request: see POST /v1/countersignatures.
+	StrataCountersignature *Countersignature `json:"Strata-Countersignature,omitempty"`
+
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -847,7 +1438,11 @@ type RetireIndicatorParams struct {
 	// IfMatch The ETag of what the caller saw, or `*` for whatever is there.
 	IfMatch IfMatch `json:"If-Match"`
 
-	// Prefer `return=minimal` for 204 instead of a body; `wait=<seconds>` for how long a read may wait (at most 10, the feed 30).
+	// StrataCountersignature The token by which a second person agrees to exactly this request: see POST /v1/countersignatures.
+	StrataCountersignature *Countersignature `json:"Strata-Countersignature,omitempty"`
+
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -859,7 +1454,11 @@ type SetTargetParams struct {
 	// IfMatch The ETag of what the caller saw, or `*` for whatever is there.
 	IfMatch IfMatch `json:"If-Match"`
 
-	// Prefer `return=minimal` for 204 instead of a body; `wait=<seconds>` for how long a read may wait (at most 10, the feed 30).
+	// StrataCountersignature The token by which a second person agrees to exactly this request: see POST /v1/countersignatures.
+	StrataCountersignature *Countersignature `json:"Strata-Countersignature,omitempty"`
+
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -871,7 +1470,31 @@ type VoidMeasurementParams struct {
 	// IfMatch The ETag of what the caller saw, or `*` for whatever is there.
 	IfMatch IfMatch `json:"If-Match"`
 
-	// Prefer `return=minimal` for 204 instead of a body; `wait=<seconds>` for how long a read may wait (at most 10, the feed 30).
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
+	Prefer *Prefer `json:"Prefer,omitempty"`
+}
+
+// GetIndicatorDiffParams defines parameters for GetIndicatorDiff.
+type GetIndicatorDiffParams struct {
+	// From A position, an instant, or revision-<n>; the beginning if not given.
+	From *MarkFrom `form:"from,omitempty" json:"from,omitempty"`
+
+	// To A position, an instant, or revision-<n>; now if not given.
+	To    *MarkTo `form:"to,omitempty" json:"to,omitempty"`
+	Limit *Limit  `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor nextCursor of the page before.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Count exact adds total, how many items all pages have; it costs a scan of them all.
+	Count *Count `form:"count,omitempty" json:"count,omitempty"`
+
+	// StrataMinPosition Answer as of this position or later, or with 503 projection-behind.
+	StrataMinPosition *MinPosition `json:"Strata-Min-Position,omitempty"`
+
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -879,15 +1502,34 @@ type VoidMeasurementParams struct {
 type GetIndicatorHistoryParams struct {
 	// Types Event types, separated by commas.
 	Types *Types `form:"types,omitempty" json:"types,omitempty"`
+
+	// SubjectID The goal, objective, measurement, member, grant or hold that the event is about.
+	SubjectID *SubjectID `form:"subjectId,omitempty" json:"subjectId,omitempty"`
+
+	// ActorID Who did it.
+	ActorID *ActorID `form:"actorId,omitempty" json:"actorId,omitempty"`
+
+	// Role That the actor held then.
+	Role *ActorRole `form:"role,omitempty" json:"role,omitempty"`
+
+	// From Recorded at this instant or later.
+	From *From `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Recorded before this instant.
+	To    *To    `form:"to,omitempty" json:"to,omitempty"`
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor nextCursor of the page before.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 
+	// Count exact adds total, how many items all pages have; it costs a scan of them all.
+	Count *Count `form:"count,omitempty" json:"count,omitempty"`
+
 	// StrataMinPosition Answer as of this position or later, or with 503 projection-behind.
 	StrataMinPosition *MinPosition `json:"Strata-Min-Position,omitempty"`
 
-	// Prefer `return=minimal` for 204 instead of a body; `wait=<seconds>` for how long a read may wait (at most 10, the feed 30).
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -897,20 +1539,46 @@ type GetSeriesParams struct {
 	From *Date `form:"from,omitempty" json:"from,omitempty"`
 
 	// To Only periods that start on this day or earlier.
-	To    *Date  `form:"to,omitempty" json:"to,omitempty"`
-	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+	To   *Date                `form:"to,omitempty" json:"to,omitempty"`
+	Kind *GetSeriesParamsKind `form:"kind,omitempty" json:"kind,omitempty"`
+
+	// Dims Exactly these dimension values, as a JSON object: {"Sex":"Female"}; {} for points without any.
+	Dims *string `form:"dims,omitempty" json:"dims,omitempty"`
+
+	// Voided Withdrawn measurements, too.
+	Voided *bool `form:"voided,omitempty" json:"voided,omitempty"`
+
+	// AsOf What was known at this instant; the answer's position says which events that are.
+	AsOf *AsOf `form:"asOf,omitempty" json:"asOf,omitempty"`
+
+	// AsOfPosition What was known at this position.
+	AsOfPosition *AsOfPosition `form:"asOfPosition,omitempty" json:"asOfPosition,omitempty"`
+	Limit        *Limit        `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor nextCursor of the page before.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 
+	// Count exact adds total, how many items all pages have; it costs a scan of them all.
+	Count *Count `form:"count,omitempty" json:"count,omitempty"`
+
 	// StrataMinPosition Answer as of this position or later, or with 503 projection-behind.
 	StrataMinPosition *MinPosition `json:"Strata-Min-Position,omitempty"`
 
-	// Prefer `return=minimal` for 204 instead of a body; `wait=<seconds>` for how long a read may wait (at most 10, the feed 30).
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
 	Prefer *Prefer `json:"Prefer,omitempty"`
 
 	// IfNoneMatch ETags the caller has; 304 if one of them is still right.
 	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
+}
+
+// GetSeriesParamsKind defines parameters for GetSeries.
+type GetSeriesParamsKind string
+
+// RecordMeasurementsParams defines parameters for RecordMeasurements.
+type RecordMeasurementsParams struct {
+	// IdempotencyKey 1 to 255 printable ASCII characters, in double quotes or bare; unique per request, the same for its repetitions.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 }
 
 // GetOrganizationParams defines parameters for GetOrganization.
@@ -918,7 +1586,8 @@ type GetOrganizationParams struct {
 	// StrataMinPosition Answer as of this position or later, or with 503 projection-behind.
 	StrataMinPosition *MinPosition `json:"Strata-Min-Position,omitempty"`
 
-	// Prefer `return=minimal` for 204 instead of a body; `wait=<seconds>` for how long a read may wait (at most 10, the feed 30).
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
 	Prefer *Prefer `json:"Prefer,omitempty"`
 
 	// IfNoneMatch ETags the caller has; 304 if one of them is still right.
@@ -933,7 +1602,8 @@ type EnrolMemberParams struct {
 	// IfMatch The ETag of what the caller saw, or `*` for whatever is there.
 	IfMatch IfMatch `json:"If-Match"`
 
-	// Prefer `return=minimal` for 204 instead of a body; `wait=<seconds>` for how long a read may wait (at most 10, the feed 30).
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -945,7 +1615,8 @@ type GrantRoleParams struct {
 	// IfMatch The ETag of what the caller saw, or `*` for whatever is there.
 	IfMatch IfMatch `json:"If-Match"`
 
-	// Prefer `return=minimal` for 204 instead of a body; `wait=<seconds>` for how long a read may wait (at most 10, the feed 30).
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -957,7 +1628,37 @@ type OffboardMemberParams struct {
 	// IfMatch The ETag of what the caller saw, or `*` for whatever is there.
 	IfMatch IfMatch `json:"If-Match"`
 
-	// Prefer `return=minimal` for 204 instead of a body; `wait=<seconds>` for how long a read may wait (at most 10, the feed 30).
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
+	Prefer *Prefer `json:"Prefer,omitempty"`
+}
+
+// PlaceLegalHoldParams defines parameters for PlaceLegalHold.
+type PlaceLegalHoldParams struct {
+	// IdempotencyKey 1 to 255 printable ASCII characters, in double quotes or bare; unique per request, the same for its repetitions.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+
+	// IfMatch The ETag of what the caller saw, or `*` for whatever is there.
+	IfMatch IfMatch `json:"If-Match"`
+
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
+	Prefer *Prefer `json:"Prefer,omitempty"`
+}
+
+// ReleaseLegalHoldParams defines parameters for ReleaseLegalHold.
+type ReleaseLegalHoldParams struct {
+	// IdempotencyKey 1 to 255 printable ASCII characters, in double quotes or bare; unique per request, the same for its repetitions.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+
+	// IfMatch The ETag of what the caller saw, or `*` for whatever is there.
+	IfMatch IfMatch `json:"If-Match"`
+
+	// StrataCountersignature The token by which a second person agrees to exactly this request: see POST /v1/countersignatures.
+	StrataCountersignature *Countersignature `json:"Strata-Countersignature,omitempty"`
+
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -969,9 +1670,61 @@ type RevokeRoleParams struct {
 	// IfMatch The ETag of what the caller saw, or `*` for whatever is there.
 	IfMatch IfMatch `json:"If-Match"`
 
-	// Prefer `return=minimal` for 204 instead of a body; `wait=<seconds>` for how long a read may wait (at most 10, the feed 30).
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
+
+// SetGovernancePolicyParams defines parameters for SetGovernancePolicy.
+type SetGovernancePolicyParams struct {
+	// IdempotencyKey 1 to 255 printable ASCII characters, in double quotes or bare; unique per request, the same for its repetitions.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+
+	// IfMatch The ETag of what the caller saw, or `*` for whatever is there.
+	IfMatch IfMatch `json:"If-Match"`
+
+	// StrataCountersignature The token by which a second person agrees to exactly this request: see POST /v1/countersignatures.
+	StrataCountersignature *Countersignature `json:"Strata-Countersignature,omitempty"`
+
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
+	Prefer *Prefer `json:"Prefer,omitempty"`
+}
+
+// GetGovernancePolicyParams defines parameters for GetGovernancePolicy.
+type GetGovernancePolicyParams struct {
+	// StrataMinPosition Answer as of this position or later, or with 503 projection-behind.
+	StrataMinPosition *MinPosition `json:"Strata-Min-Position,omitempty"`
+
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
+	Prefer *Prefer `json:"Prefer,omitempty"`
+
+	// IfNoneMatch ETags the caller has; 304 if one of them is still right.
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
+}
+
+// ListLegalHoldsParams defines parameters for ListLegalHolds.
+type ListLegalHoldsParams struct {
+	State *ListLegalHoldsParamsState `form:"state,omitempty" json:"state,omitempty"`
+	Limit *Limit                     `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor nextCursor of the page before.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Count exact adds total, how many items all pages have; it costs a scan of them all.
+	Count *Count `form:"count,omitempty" json:"count,omitempty"`
+
+	// StrataMinPosition Answer as of this position or later, or with 503 projection-behind.
+	StrataMinPosition *MinPosition `json:"Strata-Min-Position,omitempty"`
+
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
+	Prefer *Prefer `json:"Prefer,omitempty"`
+}
+
+// ListLegalHoldsParamsState defines parameters for ListLegalHolds.
+type ListLegalHoldsParamsState string
 
 // ListMembersParams defines parameters for ListMembers.
 type ListMembersParams struct {
@@ -980,10 +1733,14 @@ type ListMembersParams struct {
 	// Cursor nextCursor of the page before.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 
+	// Count exact adds total, how many items all pages have; it costs a scan of them all.
+	Count *Count `form:"count,omitempty" json:"count,omitempty"`
+
 	// StrataMinPosition Answer as of this position or later, or with 503 projection-behind.
 	StrataMinPosition *MinPosition `json:"Strata-Min-Position,omitempty"`
 
-	// Prefer `return=minimal` for 204 instead of a body; `wait=<seconds>` for how long a read may wait (at most 10, the feed 30).
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -992,8 +1749,15 @@ type RegisterOrganizationParams struct {
 	// IdempotencyKey 1 to 255 printable ASCII characters, in double quotes or bare; unique per request, the same for its repetitions.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 
-	// Prefer `return=minimal` for 204 instead of a body; `wait=<seconds>` for how long a read may wait (at most 10, the feed 30).
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
 	Prefer *Prefer `json:"Prefer,omitempty"`
+}
+
+// GetSchemaParams defines parameters for GetSchema.
+type GetSchemaParams struct {
+	// IfNoneMatch ETags the caller has; 304 if one of them is still right.
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
 // ListStrategiesParams defines parameters for ListStrategies.
@@ -1004,10 +1768,14 @@ type ListStrategiesParams struct {
 	// Cursor nextCursor of the page before.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 
+	// Count exact adds total, how many items all pages have; it costs a scan of them all.
+	Count *Count `form:"count,omitempty" json:"count,omitempty"`
+
 	// StrataMinPosition Answer as of this position or later, or with 503 projection-behind.
 	StrataMinPosition *MinPosition `json:"Strata-Min-Position,omitempty"`
 
-	// Prefer `return=minimal` for 204 instead of a body; `wait=<seconds>` for how long a read may wait (at most 10, the feed 30).
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -1019,7 +1787,8 @@ type DraftStrategyParams struct {
 	// IdempotencyKey 1 to 255 printable ASCII characters, in double quotes or bare; unique per request, the same for its repetitions.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 
-	// Prefer `return=minimal` for 204 instead of a body; `wait=<seconds>` for how long a read may wait (at most 10, the feed 30).
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -1028,11 +1797,21 @@ type ImportStrategyParams struct {
 	// DocumentType The type to assume where a Part 2 document does not say its own.
 	DocumentType *ImportStrategyParamsDocumentType `form:"documentType,omitempty" json:"documentType,omitempty"`
 
+	// Again Import a content that was imported before; with reason.
+	Again *bool `form:"again,omitempty" json:"again,omitempty"`
+
+	// Reason Why; kept with the event.
+	Reason *string `form:"reason,omitempty" json:"reason,omitempty"`
+
 	// IdempotencyKey 1 to 255 printable ASCII characters, in double quotes or bare; unique per request, the same for its repetitions.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 
-	// Prefer `return=minimal` for 204 instead of a body; `wait=<seconds>` for how long a read may wait (at most 10, the feed 30).
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
 	Prefer *Prefer `json:"Prefer,omitempty"`
+
+	// ContentDigest RFC 9530: `sha-256=:<base64>:` of the body, which is refused if it has another.
+	ContentDigest *ContentDigest `json:"Content-Digest,omitempty"`
 }
 
 // ImportStrategyParamsDocumentType defines parameters for ImportStrategy.
@@ -1040,10 +1819,20 @@ type ImportStrategyParamsDocumentType string
 
 // GetStrategyParams defines parameters for GetStrategy.
 type GetStrategyParams struct {
+	// Content Of which revision; the working one while there is one, else the one in force, if not given.
+	Content *Content `form:"content,omitempty" json:"content,omitempty"`
+
+	// AsOf What was known at this instant; the answer's position says which events that are.
+	AsOf *AsOf `form:"asOf,omitempty" json:"asOf,omitempty"`
+
+	// AsOfPosition What was known at this position.
+	AsOfPosition *AsOfPosition `form:"asOfPosition,omitempty" json:"asOfPosition,omitempty"`
+
 	// StrataMinPosition Answer as of this position or later, or with 503 projection-behind.
 	StrataMinPosition *MinPosition `json:"Strata-Min-Position,omitempty"`
 
-	// Prefer `return=minimal` for 204 instead of a body; `wait=<seconds>` for how long a read may wait (at most 10, the feed 30).
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
 	Prefer *Prefer `json:"Prefer,omitempty"`
 
 	// IfNoneMatch ETags the caller has; 304 if one of them is still right.
@@ -1058,7 +1847,8 @@ type ActivateStrategyParams struct {
 	// IfMatch The ETag of what the caller saw, or `*` for whatever is there.
 	IfMatch IfMatch `json:"If-Match"`
 
-	// Prefer `return=minimal` for 204 instead of a body; `wait=<seconds>` for how long a read may wait (at most 10, the feed 30).
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -1070,7 +1860,8 @@ type AddGoalParams struct {
 	// IfMatch The ETag of what the caller saw, or `*` for whatever is there.
 	IfMatch IfMatch `json:"If-Match"`
 
-	// Prefer `return=minimal` for 204 instead of a body; `wait=<seconds>` for how long a read may wait (at most 10, the feed 30).
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -1082,7 +1873,8 @@ type AddObjectiveParams struct {
 	// IfMatch The ETag of what the caller saw, or `*` for whatever is there.
 	IfMatch IfMatch `json:"If-Match"`
 
-	// Prefer `return=minimal` for 204 instead of a body; `wait=<seconds>` for how long a read may wait (at most 10, the feed 30).
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -1094,7 +1886,8 @@ type AmendFrameParams struct {
 	// IfMatch The ETag of what the caller saw, or `*` for whatever is there.
 	IfMatch IfMatch `json:"If-Match"`
 
-	// Prefer `return=minimal` for 204 instead of a body; `wait=<seconds>` for how long a read may wait (at most 10, the feed 30).
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -1106,7 +1899,8 @@ type AmendGoalParams struct {
 	// IfMatch The ETag of what the caller saw, or `*` for whatever is there.
 	IfMatch IfMatch `json:"If-Match"`
 
-	// Prefer `return=minimal` for 204 instead of a body; `wait=<seconds>` for how long a read may wait (at most 10, the feed 30).
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -1118,7 +1912,8 @@ type AmendObjectiveParams struct {
 	// IfMatch The ETag of what the caller saw, or `*` for whatever is there.
 	IfMatch IfMatch `json:"If-Match"`
 
-	// Prefer `return=minimal` for 204 instead of a body; `wait=<seconds>` for how long a read may wait (at most 10, the feed 30).
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -1130,7 +1925,34 @@ type ApproveStrategyParams struct {
 	// IfMatch The ETag of what the caller saw, or `*` for whatever is there.
 	IfMatch IfMatch `json:"If-Match"`
 
-	// Prefer `return=minimal` for 204 instead of a body; `wait=<seconds>` for how long a read may wait (at most 10, the feed 30).
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
+	Prefer *Prefer `json:"Prefer,omitempty"`
+}
+
+// AttestPeriodParams defines parameters for AttestPeriod.
+type AttestPeriodParams struct {
+	// IdempotencyKey 1 to 255 printable ASCII characters, in double quotes or bare; unique per request, the same for its repetitions.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+
+	// IfMatch The ETag of what the caller saw, or `*` for whatever is there.
+	IfMatch IfMatch `json:"If-Match"`
+
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
+	Prefer *Prefer `json:"Prefer,omitempty"`
+}
+
+// CloseStrategyParams defines parameters for CloseStrategy.
+type CloseStrategyParams struct {
+	// IdempotencyKey 1 to 255 printable ASCII characters, in double quotes or bare; unique per request, the same for its repetitions.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+
+	// IfMatch The ETag of what the caller saw, or `*` for whatever is there.
+	IfMatch IfMatch `json:"If-Match"`
+
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -1142,7 +1964,8 @@ type MoveObjectiveParams struct {
 	// IfMatch The ETag of what the caller saw, or `*` for whatever is there.
 	IfMatch IfMatch `json:"If-Match"`
 
-	// Prefer `return=minimal` for 204 instead of a body; `wait=<seconds>` for how long a read may wait (at most 10, the feed 30).
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -1154,7 +1977,21 @@ type OpenRevisionParams struct {
 	// IfMatch The ETag of what the caller saw, or `*` for whatever is there.
 	IfMatch IfMatch `json:"If-Match"`
 
-	// Prefer `return=minimal` for 204 instead of a body; `wait=<seconds>` for how long a read may wait (at most 10, the feed 30).
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
+	Prefer *Prefer `json:"Prefer,omitempty"`
+}
+
+// PutOnHoldParams defines parameters for PutOnHold.
+type PutOnHoldParams struct {
+	// IdempotencyKey 1 to 255 printable ASCII characters, in double quotes or bare; unique per request, the same for its repetitions.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+
+	// IfMatch The ETag of what the caller saw, or `*` for whatever is there.
+	IfMatch IfMatch `json:"If-Match"`
+
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -1166,7 +2003,21 @@ type RequestChangesParams struct {
 	// IfMatch The ETag of what the caller saw, or `*` for whatever is there.
 	IfMatch IfMatch `json:"If-Match"`
 
-	// Prefer `return=minimal` for 204 instead of a body; `wait=<seconds>` for how long a read may wait (at most 10, the feed 30).
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
+	Prefer *Prefer `json:"Prefer,omitempty"`
+}
+
+// ResumeStrategyParams defines parameters for ResumeStrategy.
+type ResumeStrategyParams struct {
+	// IdempotencyKey 1 to 255 printable ASCII characters, in double quotes or bare; unique per request, the same for its repetitions.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+
+	// IfMatch The ETag of what the caller saw, or `*` for whatever is there.
+	IfMatch IfMatch `json:"If-Match"`
+
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -1178,7 +2029,8 @@ type RetireGoalParams struct {
 	// IfMatch The ETag of what the caller saw, or `*` for whatever is there.
 	IfMatch IfMatch `json:"If-Match"`
 
-	// Prefer `return=minimal` for 204 instead of a body; `wait=<seconds>` for how long a read may wait (at most 10, the feed 30).
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -1190,7 +2042,8 @@ type RetireObjectiveParams struct {
 	// IfMatch The ETag of what the caller saw, or `*` for whatever is there.
 	IfMatch IfMatch `json:"If-Match"`
 
-	// Prefer `return=minimal` for 204 instead of a body; `wait=<seconds>` for how long a read may wait (at most 10, the feed 30).
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -1202,7 +2055,8 @@ type SubmitStrategyParams struct {
 	// IfMatch The ETag of what the caller saw, or `*` for whatever is there.
 	IfMatch IfMatch `json:"If-Match"`
 
-	// Prefer `return=minimal` for 204 instead of a body; `wait=<seconds>` for how long a read may wait (at most 10, the feed 30).
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -1214,7 +2068,31 @@ type WithdrawRevisionParams struct {
 	// IfMatch The ETag of what the caller saw, or `*` for whatever is there.
 	IfMatch IfMatch `json:"If-Match"`
 
-	// Prefer `return=minimal` for 204 instead of a body; `wait=<seconds>` for how long a read may wait (at most 10, the feed 30).
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
+	Prefer *Prefer `json:"Prefer,omitempty"`
+}
+
+// GetStrategyDiffParams defines parameters for GetStrategyDiff.
+type GetStrategyDiffParams struct {
+	// From A position, an instant, or revision-<n>; the beginning if not given.
+	From *MarkFrom `form:"from,omitempty" json:"from,omitempty"`
+
+	// To A position, an instant, or revision-<n>; now if not given.
+	To    *MarkTo `form:"to,omitempty" json:"to,omitempty"`
+	Limit *Limit  `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor nextCursor of the page before.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Count exact adds total, how many items all pages have; it costs a scan of them all.
+	Count *Count `form:"count,omitempty" json:"count,omitempty"`
+
+	// StrataMinPosition Answer as of this position or later, or with 503 projection-behind.
+	StrataMinPosition *MinPosition `json:"Strata-Min-Position,omitempty"`
+
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -1222,29 +2100,113 @@ type WithdrawRevisionParams struct {
 type GetStrategyHistoryParams struct {
 	// Types Event types, separated by commas.
 	Types *Types `form:"types,omitempty" json:"types,omitempty"`
+
+	// SubjectID The goal, objective, measurement, member, grant or hold that the event is about.
+	SubjectID *SubjectID `form:"subjectId,omitempty" json:"subjectId,omitempty"`
+
+	// ActorID Who did it.
+	ActorID *ActorID `form:"actorId,omitempty" json:"actorId,omitempty"`
+
+	// Role That the actor held then.
+	Role *ActorRole `form:"role,omitempty" json:"role,omitempty"`
+
+	// From Recorded at this instant or later.
+	From *From `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Recorded before this instant.
+	To    *To    `form:"to,omitempty" json:"to,omitempty"`
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor nextCursor of the page before.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 
+	// Count exact adds total, how many items all pages have; it costs a scan of them all.
+	Count *Count `form:"count,omitempty" json:"count,omitempty"`
+
 	// StrataMinPosition Answer as of this position or later, or with 503 projection-behind.
 	StrataMinPosition *MinPosition `json:"Strata-Min-Position,omitempty"`
 
-	// Prefer `return=minimal` for 204 instead of a body; `wait=<seconds>` for how long a read may wait (at most 10, the feed 30).
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
 // GetScorecardParams defines parameters for GetScorecard.
 type GetScorecardParams struct {
+	// Content Of which revision; the working one while there is one, else the one in force, if not given.
+	Content *Content `form:"content,omitempty" json:"content,omitempty"`
+	GoalID  *ID      `form:"goalId,omitempty" json:"goalId,omitempty"`
+	Health  *Health  `form:"health,omitempty" json:"health,omitempty"`
+
+	// AsOf What was known at this instant; the answer's position says which events that are.
+	AsOf *AsOf `form:"asOf,omitempty" json:"asOf,omitempty"`
+
+	// AsOfPosition What was known at this position.
+	AsOfPosition *AsOfPosition `form:"asOfPosition,omitempty" json:"asOfPosition,omitempty"`
+	Limit        *Limit        `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor nextCursor of the page before.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Count exact adds total, how many items all pages have; it costs a scan of them all.
+	Count *Count `form:"count,omitempty" json:"count,omitempty"`
+
 	// StrataMinPosition Answer as of this position or later, or with 503 projection-behind.
 	StrataMinPosition *MinPosition `json:"Strata-Min-Position,omitempty"`
 
-	// Prefer `return=minimal` for 204 instead of a body; `wait=<seconds>` for how long a read may wait (at most 10, the feed 30).
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
 	Prefer *Prefer `json:"Prefer,omitempty"`
 
 	// IfNoneMatch ETags the caller has; 304 if one of them is still right.
 	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
+
+// ExportStrategyParams defines parameters for ExportStrategy.
+type ExportStrategyParams struct {
+	// Revision The working one while there is one, else the one in force, if not given.
+	Revision *ExportStrategyParamsRevision `form:"revision,omitempty" json:"revision,omitempty"`
+
+	// Part 1 is the plan alone (ISO 17469-1), 2 the plan with its indicators, targets and measurements.
+	Part *int32 `form:"part,omitempty" json:"part,omitempty"`
+
+	// IfNoneMatch ETags the caller has; 304 if one of them is still right.
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
+}
+
+// ExportStrategyParamsRevision defines parameters for ExportStrategy.
+type ExportStrategyParamsRevision string
+
+// ImportRevisionParams defines parameters for ImportRevision.
+type ImportRevisionParams struct {
+	// DocumentType The type to assume where a Part 2 document does not say its own.
+	DocumentType *ImportRevisionParamsDocumentType `form:"documentType,omitempty" json:"documentType,omitempty"`
+
+	// Again Import a content that was imported before; with reason.
+	Again *bool `form:"again,omitempty" json:"again,omitempty"`
+
+	// Reason Why; kept with the event.
+	Reason *string `form:"reason,omitempty" json:"reason,omitempty"`
+
+	// IdempotencyKey 1 to 255 printable ASCII characters, in double quotes or bare; unique per request, the same for its repetitions.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+
+	// StrataCountersignature The token by which a second person agrees to exactly this request: see POST /v1/countersignatures.
+	StrataCountersignature *Countersignature `json:"Strata-Countersignature,omitempty"`
+
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
+	Prefer *Prefer `json:"Prefer,omitempty"`
+
+	// ContentDigest RFC 9530: `sha-256=:<base64>:` of the body, which is refused if it has another.
+	ContentDigest *ContentDigest `json:"Content-Digest,omitempty"`
+}
+
+// ImportRevisionParamsDocumentType defines parameters for ImportRevision.
+type ImportRevisionParamsDocumentType string
+
+// CountersignJSONRequestBody defines body for Countersign for application/json ContentType.
+type CountersignJSONRequestBody = Countersign
 
 // DefineIndicatorJSONRequestBody defines body for DefineIndicator for application/json ContentType.
 type DefineIndicatorJSONRequestBody = DefineIndicator
@@ -1258,6 +2220,9 @@ type RecordMeasurementJSONRequestBody = RecordMeasurement
 // RedefineIndicatorJSONRequestBody defines body for RedefineIndicator for application/json ContentType.
 type RedefineIndicatorJSONRequestBody = RedefineIndicator
 
+// RelinkIndicatorJSONRequestBody defines body for RelinkIndicator for application/json ContentType.
+type RelinkIndicatorJSONRequestBody = RelinkIndicator
+
 // RetireIndicatorJSONRequestBody defines body for RetireIndicator for application/json ContentType.
 type RetireIndicatorJSONRequestBody = RetireIndicator
 
@@ -1266,6 +2231,9 @@ type SetTargetJSONRequestBody = SetTarget
 
 // VoidMeasurementJSONRequestBody defines body for VoidMeasurement for application/json ContentType.
 type VoidMeasurementJSONRequestBody = VoidMeasurement
+
+// RecordMeasurementsJSONRequestBody defines body for RecordMeasurements for application/json ContentType.
+type RecordMeasurementsJSONRequestBody = RecordMeasurements
 
 // EnrolMemberJSONRequestBody defines body for EnrolMember for application/json ContentType.
 type EnrolMemberJSONRequestBody = EnrolMember
@@ -1276,8 +2244,17 @@ type GrantRoleJSONRequestBody = GrantRole
 // OffboardMemberJSONRequestBody defines body for OffboardMember for application/json ContentType.
 type OffboardMemberJSONRequestBody = OffboardMember
 
+// PlaceLegalHoldJSONRequestBody defines body for PlaceLegalHold for application/json ContentType.
+type PlaceLegalHoldJSONRequestBody = PlaceLegalHold
+
+// ReleaseLegalHoldJSONRequestBody defines body for ReleaseLegalHold for application/json ContentType.
+type ReleaseLegalHoldJSONRequestBody = ReleaseLegalHold
+
 // RevokeRoleJSONRequestBody defines body for RevokeRole for application/json ContentType.
 type RevokeRoleJSONRequestBody = RevokeRole
+
+// SetGovernancePolicyJSONRequestBody defines body for SetGovernancePolicy for application/json ContentType.
+type SetGovernancePolicyJSONRequestBody = SetGovernancePolicy
 
 // RegisterOrganizationJSONRequestBody defines body for RegisterOrganization for application/json ContentType.
 type RegisterOrganizationJSONRequestBody = RegisterOrganization
@@ -1306,14 +2283,26 @@ type AmendObjectiveJSONRequestBody = AmendObjective
 // ApproveStrategyJSONRequestBody defines body for ApproveStrategy for application/json ContentType.
 type ApproveStrategyJSONRequestBody = ApproveStrategy
 
+// AttestPeriodJSONRequestBody defines body for AttestPeriod for application/json ContentType.
+type AttestPeriodJSONRequestBody = AttestPeriod
+
+// CloseStrategyJSONRequestBody defines body for CloseStrategy for application/json ContentType.
+type CloseStrategyJSONRequestBody = CloseStrategy
+
 // MoveObjectiveJSONRequestBody defines body for MoveObjective for application/json ContentType.
 type MoveObjectiveJSONRequestBody = MoveObjective
 
 // OpenRevisionJSONRequestBody defines body for OpenRevision for application/json ContentType.
 type OpenRevisionJSONRequestBody = OpenRevision
 
+// PutOnHoldJSONRequestBody defines body for PutOnHold for application/json ContentType.
+type PutOnHoldJSONRequestBody = PutOnHold
+
 // RequestChangesJSONRequestBody defines body for RequestChanges for application/json ContentType.
 type RequestChangesJSONRequestBody = RequestChanges
+
+// ResumeStrategyJSONRequestBody defines body for ResumeStrategy for application/json ContentType.
+type ResumeStrategyJSONRequestBody = ResumeStrategy
 
 // RetireGoalJSONRequestBody defines body for RetireGoal for application/json ContentType.
 type RetireGoalJSONRequestBody = RetireGoal
@@ -1329,6 +2318,12 @@ type WithdrawRevisionJSONRequestBody = WithdrawRevision
 
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
+	// GetDocs This document to read and to try out
+	// (GET /docs)
+	GetDocs(ctx echo.Context, params GetDocsParams) error
+	// GetDocsFile A file of that page
+	// (GET /docs/{file})
+	GetDocsFile(ctx echo.Context, file string, params GetDocsFileParams) error
 	// Healthz Readiness with detail
 	// (GET /healthz)
 	Healthz(ctx echo.Context) error
@@ -1337,19 +2332,40 @@ type ServerInterface interface {
 	Livez(ctx echo.Context) error
 	// GetContract This document
 	// (GET /openapi.json)
-	GetContract(ctx echo.Context) error
+	GetContract(ctx echo.Context, params GetContractParams) error
 	// GetProblem What a problem means and what to do about it
 	// (GET /problems/{code})
-	GetProblem(ctx echo.Context, code string) error
+	GetProblem(ctx echo.Context, code string, params GetProblemParams) error
 	// Readyz Commands can be answered
 	// (GET /readyz)
 	Readyz(ctx echo.Context) error
+	// ListActivity Who did what and when, oldest first
+	// (GET /v1/activity)
+	ListActivity(ctx echo.Context, params ListActivityParams) error
+	// ListApprovals The register of approvals, the earliest first
+	// (GET /v1/approvals)
+	ListApprovals(ctx echo.Context, params ListApprovalsParams) error
+	// Countersign Agree to another person's command
+	// (POST /v1/countersignatures)
+	Countersign(ctx echo.Context) error
 	// ListEvents The organization's events in log order
 	// (GET /v1/events)
 	ListEvents(ctx echo.Context, params ListEventsParams) error
+	// StreamEvents The organization's events as they happen
+	// (GET /v1/events/stream)
+	StreamEvents(ctx echo.Context, params StreamEventsParams) error
 	// GetEvent One event as it was recorded
 	// (GET /v1/events/{id})
 	GetEvent(ctx echo.Context, id EntityID, params GetEventParams) error
+	// ListImports Documents that were brought in, the earliest first
+	// (GET /v1/imports)
+	ListImports(ctx echo.Context, params ListImportsParams) error
+	// GetImport A document that was brought in, and what was out of the ordinary in it
+	// (GET /v1/imports/{id})
+	GetImport(ctx echo.Context, id EntityID, params GetImportParams) error
+	// GetImportOriginal A document as it came, byte for byte
+	// (GET /v1/imports/{id}/original)
+	GetImportOriginal(ctx echo.Context, id EntityID, params GetImportOriginalParams) error
 	// DefineIndicator Define an indicator for an objective
 	// (POST /v1/indicators)
 	DefineIndicator(ctx echo.Context, params DefineIndicatorParams) error
@@ -1365,6 +2381,9 @@ type ServerInterface interface {
 	// RedefineIndicator Change the definition
 	// (POST /v1/indicators/{id}/commands/redefine)
 	RedefineIndicator(ctx echo.Context, id EntityID, params RedefineIndicatorParams) error
+	// RelinkIndicator Move an indicator to another objective
+	// (POST /v1/indicators/{id}/commands/relink)
+	RelinkIndicator(ctx echo.Context, id EntityID, params RelinkIndicatorParams) error
 	// RetireIndicator End an indicator
 	// (POST /v1/indicators/{id}/commands/retire)
 	RetireIndicator(ctx echo.Context, id EntityID, params RetireIndicatorParams) error
@@ -1374,12 +2393,21 @@ type ServerInterface interface {
 	// VoidMeasurement Withdraw the live value of a measurement
 	// (POST /v1/indicators/{id}/commands/void)
 	VoidMeasurement(ctx echo.Context, id EntityID, params VoidMeasurementParams) error
+	// GetIndicatorDiff What differs between two points of an indicator's history
+	// (GET /v1/indicators/{id}/diff)
+	GetIndicatorDiff(ctx echo.Context, id EntityID, params GetIndicatorDiffParams) error
 	// GetIndicatorHistory What happened to an indicator, oldest first
 	// (GET /v1/indicators/{id}/events)
 	GetIndicatorHistory(ctx echo.Context, id EntityID, params GetIndicatorHistoryParams) error
 	// GetSeries Targets and live measurements
 	// (GET /v1/indicators/{id}/series)
 	GetSeries(ctx echo.Context, id EntityID, params GetSeriesParams) error
+	// RecordMeasurements Record, correct and void up to 1,000 measurements
+	// (POST /v1/measurements)
+	RecordMeasurements(ctx echo.Context, params RecordMeasurementsParams) error
+	// GetOperation How far something is that takes long
+	// (GET /v1/operations/{id})
+	GetOperation(ctx echo.Context, id EntityID) error
 	// GetOrganization The organization of the token
 	// (GET /v1/organization)
 	GetOrganization(ctx echo.Context, params GetOrganizationParams) error
@@ -1392,9 +2420,24 @@ type ServerInterface interface {
 	// OffboardMember End a member's grants and enrolment
 	// (POST /v1/organization/commands/offboard-member)
 	OffboardMember(ctx echo.Context, params OffboardMemberParams) error
+	// PlaceLegalHold Place a legal hold
+	// (POST /v1/organization/commands/place-legal-hold)
+	PlaceLegalHold(ctx echo.Context, params PlaceLegalHoldParams) error
+	// ReleaseLegalHold Release a legal hold
+	// (POST /v1/organization/commands/release-legal-hold)
+	ReleaseLegalHold(ctx echo.Context, params ReleaseLegalHoldParams) error
 	// RevokeRole Revoke grants of a member
 	// (POST /v1/organization/commands/revoke-role)
 	RevokeRole(ctx echo.Context, params RevokeRoleParams) error
+	// SetGovernancePolicy Set the rules the organization governs itself by
+	// (POST /v1/organization/commands/set-governance-policy)
+	SetGovernancePolicy(ctx echo.Context, params SetGovernancePolicyParams) error
+	// GetGovernancePolicy The rules the organization governs itself by, and who set them
+	// (GET /v1/organization/governance-policy)
+	GetGovernancePolicy(ctx echo.Context, params GetGovernancePolicyParams) error
+	// ListLegalHolds Legal holds, the earliest first
+	// (GET /v1/organization/legal-holds)
+	ListLegalHolds(ctx echo.Context, params ListLegalHoldsParams) error
 	// ListMembers Members and the roles they hold
 	// (GET /v1/organization/members)
 	ListMembers(ctx echo.Context, params ListMembersParams) error
@@ -1403,7 +2446,7 @@ type ServerInterface interface {
 	RegisterOrganization(ctx echo.Context, params RegisterOrganizationParams) error
 	// GetSchema The JSON Schema of an event type
 	// (GET /v1/schemas/{name})
-	GetSchema(ctx echo.Context, name string) error
+	GetSchema(ctx echo.Context, name string, params GetSchemaParams) error
 	// ListStrategies Strategies, the newest first
 	// (GET /v1/strategies)
 	ListStrategies(ctx echo.Context, params ListStrategiesParams) error
@@ -1437,15 +2480,27 @@ type ServerInterface interface {
 	// ApproveStrategy Sign for exactly this content
 	// (POST /v1/strategies/{id}/commands/approve)
 	ApproveStrategy(ctx echo.Context, id EntityID, params ApproveStrategyParams) error
+	// AttestPeriod Attest that the measurements of a period are right
+	// (POST /v1/strategies/{id}/commands/attest-period)
+	AttestPeriod(ctx echo.Context, id EntityID, params AttestPeriodParams) error
+	// CloseStrategy Close a strategy for good
+	// (POST /v1/strategies/{id}/commands/close)
+	CloseStrategy(ctx echo.Context, id EntityID, params CloseStrategyParams) error
 	// MoveObjective Put an objective under another goal
 	// (POST /v1/strategies/{id}/commands/move-objective)
 	MoveObjective(ctx echo.Context, id EntityID, params MoveObjectiveParams) error
 	// OpenRevision Begin a new working revision
 	// (POST /v1/strategies/{id}/commands/open-revision)
 	OpenRevision(ctx echo.Context, id EntityID, params OpenRevisionParams) error
+	// PutOnHold Suspend a strategy in force
+	// (POST /v1/strategies/{id}/commands/put-on-hold)
+	PutOnHold(ctx echo.Context, id EntityID, params PutOnHoldParams) error
 	// RequestChanges Send the working revision back
 	// (POST /v1/strategies/{id}/commands/request-changes)
 	RequestChanges(ctx echo.Context, id EntityID, params RequestChangesParams) error
+	// ResumeStrategy End a hold
+	// (POST /v1/strategies/{id}/commands/resume)
+	ResumeStrategy(ctx echo.Context, id EntityID, params ResumeStrategyParams) error
 	// RetireGoal Take a goal and its objectives out of the plan
 	// (POST /v1/strategies/{id}/commands/retire-goal)
 	RetireGoal(ctx echo.Context, id EntityID, params RetireGoalParams) error
@@ -1458,17 +2513,91 @@ type ServerInterface interface {
 	// WithdrawRevision Give the working revision up
 	// (POST /v1/strategies/{id}/commands/withdraw-revision)
 	WithdrawRevision(ctx echo.Context, id EntityID, params WithdrawRevisionParams) error
+	// GetStrategyDiff What differs between two points of a strategy's history
+	// (GET /v1/strategies/{id}/diff)
+	GetStrategyDiff(ctx echo.Context, id EntityID, params GetStrategyDiffParams) error
 	// GetStrategyHistory What happened to a strategy, oldest first
 	// (GET /v1/strategies/{id}/events)
 	GetStrategyHistory(ctx echo.Context, id EntityID, params GetStrategyHistoryParams) error
 	// GetScorecard Where a strategy stands
 	// (GET /v1/strategies/{id}/scorecard)
 	GetScorecard(ctx echo.Context, id EntityID, params GetScorecardParams) error
+	// ExportStrategy A strategy as a StratML document
+	// (GET /v1/strategies/{id}/stratml)
+	ExportStrategy(ctx echo.Context, id EntityID, params ExportStrategyParams) error
+	// ImportRevision Import a StratML document as the next revision
+	// (POST /v1/strategies/{id}/stratml)
+	ImportRevision(ctx echo.Context, id EntityID, params ImportRevisionParams) error
 }
 
 // ServerInterfaceWrapper converts echo contexts to parameters.
 type ServerInterfaceWrapper struct {
 	Handler ServerInterface
+}
+
+// GetDocs converts echo context to params.
+func (w *ServerInterfaceWrapper) GetDocs(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetDocsParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch IfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-None-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-None-Match: %s", err))
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetDocs(ctx, params)
+	return err
+}
+
+// GetDocsFile converts echo context to params.
+func (w *ServerInterfaceWrapper) GetDocsFile(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "file" -------------
+	var file string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "file", ctx.Param("file"), &file, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter file: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetDocsFileParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch IfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-None-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-None-Match: %s", err))
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetDocsFile(ctx, file, params)
+	return err
 }
 
 // Healthz converts echo context to params.
@@ -1493,8 +2622,28 @@ func (w *ServerInterfaceWrapper) Livez(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) GetContract(ctx echo.Context) error {
 	var err error
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetContractParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch IfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-None-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-None-Match: %s", err))
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetContract(ctx)
+	err = w.Handler.GetContract(ctx, params)
 	return err
 }
 
@@ -1509,8 +2658,28 @@ func (w *ServerInterfaceWrapper) GetProblem(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter code: %s", err))
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetProblemParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch IfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-None-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-None-Match: %s", err))
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetProblem(ctx, code)
+	err = w.Handler.GetProblem(ctx, code, params)
 	return err
 }
 
@@ -1520,6 +2689,234 @@ func (w *ServerInterfaceWrapper) Readyz(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.Readyz(ctx)
+	return err
+}
+
+// ListActivity converts echo context to params.
+func (w *ServerInterfaceWrapper) ListActivity(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListActivityParams
+	// ------------- Optional query parameter "streamId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "streamId", ctx.QueryParams(), &params.StreamID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter streamId: %s", err))
+	}
+
+	// ------------- Optional query parameter "strategyId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "strategyId", ctx.QueryParams(), &params.StrategyID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter strategyId: %s", err))
+	}
+
+	// ------------- Optional query parameter "types" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", false, false, "types", ctx.QueryParams(), &params.Types, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter types: %s", err))
+	}
+
+	// ------------- Optional query parameter "subjectId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "subjectId", ctx.QueryParams(), &params.SubjectID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter subjectId: %s", err))
+	}
+
+	// ------------- Optional query parameter "actorId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "actorId", ctx.QueryParams(), &params.ActorID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter actorId: %s", err))
+	}
+
+	// ------------- Optional query parameter "role" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "role", ctx.QueryParams(), &params.Role, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter role: %s", err))
+	}
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "count" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "count", ctx.QueryParams(), &params.Count, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter count: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Strata-Min-Position" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Strata-Min-Position")]; found {
+		var StrataMinPosition MinPosition
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Strata-Min-Position, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Strata-Min-Position", valueList[0], &StrataMinPosition, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Strata-Min-Position: %s", err))
+		}
+
+		params.StrataMinPosition = &StrataMinPosition
+	}
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Prefer, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Prefer: %s", err))
+		}
+
+		params.Prefer = &Prefer
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListActivity(ctx, params)
+	return err
+}
+
+// ListApprovals converts echo context to params.
+func (w *ServerInterfaceWrapper) ListApprovals(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListApprovalsParams
+	// ------------- Optional query parameter "strategyId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "strategyId", ctx.QueryParams(), &params.StrategyID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter strategyId: %s", err))
+	}
+
+	// ------------- Optional query parameter "revision" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "revision", ctx.QueryParams(), &params.Revision, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter revision: %s", err))
+	}
+
+	// ------------- Optional query parameter "approverId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "approverId", ctx.QueryParams(), &params.ApproverID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter approverId: %s", err))
+	}
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "count" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "count", ctx.QueryParams(), &params.Count, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter count: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Strata-Min-Position" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Strata-Min-Position")]; found {
+		var StrataMinPosition MinPosition
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Strata-Min-Position, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Strata-Min-Position", valueList[0], &StrataMinPosition, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Strata-Min-Position: %s", err))
+		}
+
+		params.StrataMinPosition = &StrataMinPosition
+	}
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Prefer, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Prefer: %s", err))
+		}
+
+		params.Prefer = &Prefer
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListApprovals(ctx, params)
+	return err
+}
+
+// Countersign converts echo context to params.
+func (w *ServerInterfaceWrapper) Countersign(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.Countersign(ctx)
 	return err
 }
 
@@ -1587,6 +2984,48 @@ func (w *ServerInterfaceWrapper) ListEvents(ctx echo.Context) error {
 	return err
 }
 
+// StreamEvents converts echo context to params.
+func (w *ServerInterfaceWrapper) StreamEvents(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params StreamEventsParams
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", ctx.QueryParams(), &params.After, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter after: %s", err))
+	}
+
+	// ------------- Optional query parameter "types" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", false, false, "types", ctx.QueryParams(), &params.Types, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter types: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Last-Event-ID" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Last-Event-ID")]; found {
+		var LastEventID Position
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Last-Event-ID, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Last-Event-ID", valueList[0], &LastEventID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Last-Event-ID: %s", err))
+		}
+
+		params.LastEventID = &LastEventID
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.StreamEvents(ctx, params)
+	return err
+}
+
 // GetEvent converts echo context to params.
 func (w *ServerInterfaceWrapper) GetEvent(ctx echo.Context) error {
 	var err error
@@ -1632,9 +3071,204 @@ func (w *ServerInterfaceWrapper) GetEvent(ctx echo.Context) error {
 
 		params.Prefer = &Prefer
 	}
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch IfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-None-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-None-Match: %s", err))
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+	}
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetEvent(ctx, id, params)
+	return err
+}
+
+// ListImports converts echo context to params.
+func (w *ServerInterfaceWrapper) ListImports(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListImportsParams
+	// ------------- Optional query parameter "strategyId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "strategyId", ctx.QueryParams(), &params.StrategyID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter strategyId: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "count" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "count", ctx.QueryParams(), &params.Count, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter count: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Strata-Min-Position" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Strata-Min-Position")]; found {
+		var StrataMinPosition MinPosition
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Strata-Min-Position, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Strata-Min-Position", valueList[0], &StrataMinPosition, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Strata-Min-Position: %s", err))
+		}
+
+		params.StrataMinPosition = &StrataMinPosition
+	}
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Prefer, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Prefer: %s", err))
+		}
+
+		params.Prefer = &Prefer
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListImports(ctx, params)
+	return err
+}
+
+// GetImport converts echo context to params.
+func (w *ServerInterfaceWrapper) GetImport(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id EntityID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetImportParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Strata-Min-Position" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Strata-Min-Position")]; found {
+		var StrataMinPosition MinPosition
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Strata-Min-Position, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Strata-Min-Position", valueList[0], &StrataMinPosition, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Strata-Min-Position: %s", err))
+		}
+
+		params.StrataMinPosition = &StrataMinPosition
+	}
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Prefer, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Prefer: %s", err))
+		}
+
+		params.Prefer = &Prefer
+	}
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch IfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-None-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-None-Match: %s", err))
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetImport(ctx, id, params)
+	return err
+}
+
+// GetImportOriginal converts echo context to params.
+func (w *ServerInterfaceWrapper) GetImportOriginal(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id EntityID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetImportOriginalParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch IfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-None-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-None-Match: %s", err))
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetImportOriginal(ctx, id, params)
 	return err
 }
 
@@ -1662,6 +3296,21 @@ func (w *ServerInterfaceWrapper) DefineIndicator(ctx echo.Context) error {
 		params.IdempotencyKey = IdempotencyKey
 	} else {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+	// ------------- Optional header parameter "Strata-Countersignature" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Strata-Countersignature")]; found {
+		var StrataCountersignature Countersignature
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Strata-Countersignature, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Strata-Countersignature", valueList[0], &StrataCountersignature, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Strata-Countersignature: %s", err))
+		}
+
+		params.StrataCountersignature = &StrataCountersignature
 	}
 	// ------------- Optional header parameter "Prefer" -------------
 	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
@@ -1697,6 +3346,19 @@ func (w *ServerInterfaceWrapper) GetIndicator(ctx echo.Context) error {
 
 	// Parameter object where we will unmarshal all parameters from the context
 	var params GetIndicatorParams
+	// ------------- Optional query parameter "asOf" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "asOf", ctx.QueryParams(), &params.AsOf, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter asOf: %s", err))
+	}
+
+	// ------------- Optional query parameter "asOfPosition" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "asOfPosition", ctx.QueryParams(), &params.AsOfPosition, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter asOfPosition: %s", err))
+	}
 
 	headers := ctx.Request().Header
 	// ------------- Optional header parameter "Strata-Min-Position" -------------
@@ -1939,6 +3601,21 @@ func (w *ServerInterfaceWrapper) RedefineIndicator(ctx echo.Context) error {
 	} else {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
 	}
+	// ------------- Optional header parameter "Strata-Countersignature" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Strata-Countersignature")]; found {
+		var StrataCountersignature Countersignature
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Strata-Countersignature, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Strata-Countersignature", valueList[0], &StrataCountersignature, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Strata-Countersignature: %s", err))
+		}
+
+		params.StrataCountersignature = &StrataCountersignature
+	}
 	// ------------- Optional header parameter "Prefer" -------------
 	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
 		var Prefer Prefer
@@ -1957,6 +3634,91 @@ func (w *ServerInterfaceWrapper) RedefineIndicator(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.RedefineIndicator(ctx, id, params)
+	return err
+}
+
+// RelinkIndicator converts echo context to params.
+func (w *ServerInterfaceWrapper) RelinkIndicator(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id EntityID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RelinkIndicatorParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Strata-Countersignature" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Strata-Countersignature")]; found {
+		var StrataCountersignature Countersignature
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Strata-Countersignature, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Strata-Countersignature", valueList[0], &StrataCountersignature, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Strata-Countersignature: %s", err))
+		}
+
+		params.StrataCountersignature = &StrataCountersignature
+	}
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Prefer, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Prefer: %s", err))
+		}
+
+		params.Prefer = &Prefer
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RelinkIndicator(ctx, id, params)
 	return err
 }
 
@@ -2008,6 +3770,21 @@ func (w *ServerInterfaceWrapper) RetireIndicator(ctx echo.Context) error {
 		params.IfMatch = IfMatch
 	} else {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Strata-Countersignature" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Strata-Countersignature")]; found {
+		var StrataCountersignature Countersignature
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Strata-Countersignature, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Strata-Countersignature", valueList[0], &StrataCountersignature, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Strata-Countersignature: %s", err))
+		}
+
+		params.StrataCountersignature = &StrataCountersignature
 	}
 	// ------------- Optional header parameter "Prefer" -------------
 	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
@@ -2078,6 +3855,21 @@ func (w *ServerInterfaceWrapper) SetTarget(ctx echo.Context) error {
 		params.IfMatch = IfMatch
 	} else {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Strata-Countersignature" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Strata-Countersignature")]; found {
+		var StrataCountersignature Countersignature
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Strata-Countersignature, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Strata-Countersignature", valueList[0], &StrataCountersignature, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Strata-Countersignature: %s", err))
+		}
+
+		params.StrataCountersignature = &StrataCountersignature
 	}
 	// ------------- Optional header parameter "Prefer" -------------
 	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
@@ -2170,6 +3962,91 @@ func (w *ServerInterfaceWrapper) VoidMeasurement(ctx echo.Context) error {
 	return err
 }
 
+// GetIndicatorDiff converts echo context to params.
+func (w *ServerInterfaceWrapper) GetIndicatorDiff(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id EntityID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetIndicatorDiffParams
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "count" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "count", ctx.QueryParams(), &params.Count, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter count: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Strata-Min-Position" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Strata-Min-Position")]; found {
+		var StrataMinPosition MinPosition
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Strata-Min-Position, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Strata-Min-Position", valueList[0], &StrataMinPosition, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Strata-Min-Position: %s", err))
+		}
+
+		params.StrataMinPosition = &StrataMinPosition
+	}
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Prefer, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Prefer: %s", err))
+		}
+
+		params.Prefer = &Prefer
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetIndicatorDiff(ctx, id, params)
+	return err
+}
+
 // GetIndicatorHistory converts echo context to params.
 func (w *ServerInterfaceWrapper) GetIndicatorHistory(ctx echo.Context) error {
 	var err error
@@ -2190,6 +4067,41 @@ func (w *ServerInterfaceWrapper) GetIndicatorHistory(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter types: %s", err))
 	}
 
+	// ------------- Optional query parameter "subjectId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "subjectId", ctx.QueryParams(), &params.SubjectID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter subjectId: %s", err))
+	}
+
+	// ------------- Optional query parameter "actorId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "actorId", ctx.QueryParams(), &params.ActorID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter actorId: %s", err))
+	}
+
+	// ------------- Optional query parameter "role" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "role", ctx.QueryParams(), &params.Role, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter role: %s", err))
+	}
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
 	// ------------- Optional query parameter "limit" -------------
 
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
@@ -2202,6 +4114,13 @@ func (w *ServerInterfaceWrapper) GetIndicatorHistory(ctx echo.Context) error {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "count" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "count", ctx.QueryParams(), &params.Count, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter count: %s", err))
 	}
 
 	headers := ctx.Request().Header
@@ -2268,6 +4187,41 @@ func (w *ServerInterfaceWrapper) GetSeries(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
 	}
 
+	// ------------- Optional query parameter "kind" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "kind", ctx.QueryParams(), &params.Kind, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kind: %s", err))
+	}
+
+	// ------------- Optional query parameter "dims" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dims", ctx.QueryParams(), &params.Dims, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter dims: %s", err))
+	}
+
+	// ------------- Optional query parameter "voided" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "voided", ctx.QueryParams(), &params.Voided, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter voided: %s", err))
+	}
+
+	// ------------- Optional query parameter "asOf" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "asOf", ctx.QueryParams(), &params.AsOf, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter asOf: %s", err))
+	}
+
+	// ------------- Optional query parameter "asOfPosition" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "asOfPosition", ctx.QueryParams(), &params.AsOfPosition, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter asOfPosition: %s", err))
+	}
+
 	// ------------- Optional query parameter "limit" -------------
 
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
@@ -2280,6 +4234,13 @@ func (w *ServerInterfaceWrapper) GetSeries(ctx echo.Context) error {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "count" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "count", ctx.QueryParams(), &params.Count, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter count: %s", err))
 	}
 
 	headers := ctx.Request().Header
@@ -2331,6 +4292,53 @@ func (w *ServerInterfaceWrapper) GetSeries(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetSeries(ctx, id, params)
+	return err
+}
+
+// RecordMeasurements converts echo context to params.
+func (w *ServerInterfaceWrapper) RecordMeasurements(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RecordMeasurementsParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RecordMeasurements(ctx, params)
+	return err
+}
+
+// GetOperation converts echo context to params.
+func (w *ServerInterfaceWrapper) GetOperation(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id EntityID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetOperation(ctx, id)
 	return err
 }
 
@@ -2582,6 +4590,147 @@ func (w *ServerInterfaceWrapper) OffboardMember(ctx echo.Context) error {
 	return err
 }
 
+// PlaceLegalHold converts echo context to params.
+func (w *ServerInterfaceWrapper) PlaceLegalHold(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PlaceLegalHoldParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Prefer, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Prefer: %s", err))
+		}
+
+		params.Prefer = &Prefer
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PlaceLegalHold(ctx, params)
+	return err
+}
+
+// ReleaseLegalHold converts echo context to params.
+func (w *ServerInterfaceWrapper) ReleaseLegalHold(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReleaseLegalHoldParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Strata-Countersignature" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Strata-Countersignature")]; found {
+		var StrataCountersignature Countersignature
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Strata-Countersignature, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Strata-Countersignature", valueList[0], &StrataCountersignature, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Strata-Countersignature: %s", err))
+		}
+
+		params.StrataCountersignature = &StrataCountersignature
+	}
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Prefer, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Prefer: %s", err))
+		}
+
+		params.Prefer = &Prefer
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ReleaseLegalHold(ctx, params)
+	return err
+}
+
 // RevokeRole converts echo context to params.
 func (w *ServerInterfaceWrapper) RevokeRole(ctx echo.Context) error {
 	var err error
@@ -2645,6 +4794,214 @@ func (w *ServerInterfaceWrapper) RevokeRole(ctx echo.Context) error {
 	return err
 }
 
+// SetGovernancePolicy converts echo context to params.
+func (w *ServerInterfaceWrapper) SetGovernancePolicy(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params SetGovernancePolicyParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Strata-Countersignature" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Strata-Countersignature")]; found {
+		var StrataCountersignature Countersignature
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Strata-Countersignature, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Strata-Countersignature", valueList[0], &StrataCountersignature, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Strata-Countersignature: %s", err))
+		}
+
+		params.StrataCountersignature = &StrataCountersignature
+	}
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Prefer, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Prefer: %s", err))
+		}
+
+		params.Prefer = &Prefer
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SetGovernancePolicy(ctx, params)
+	return err
+}
+
+// GetGovernancePolicy converts echo context to params.
+func (w *ServerInterfaceWrapper) GetGovernancePolicy(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetGovernancePolicyParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Strata-Min-Position" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Strata-Min-Position")]; found {
+		var StrataMinPosition MinPosition
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Strata-Min-Position, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Strata-Min-Position", valueList[0], &StrataMinPosition, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Strata-Min-Position: %s", err))
+		}
+
+		params.StrataMinPosition = &StrataMinPosition
+	}
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Prefer, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Prefer: %s", err))
+		}
+
+		params.Prefer = &Prefer
+	}
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch IfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-None-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-None-Match: %s", err))
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetGovernancePolicy(ctx, params)
+	return err
+}
+
+// ListLegalHolds converts echo context to params.
+func (w *ServerInterfaceWrapper) ListLegalHolds(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListLegalHoldsParams
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", ctx.QueryParams(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter state: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "count" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "count", ctx.QueryParams(), &params.Count, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter count: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Strata-Min-Position" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Strata-Min-Position")]; found {
+		var StrataMinPosition MinPosition
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Strata-Min-Position, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Strata-Min-Position", valueList[0], &StrataMinPosition, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Strata-Min-Position: %s", err))
+		}
+
+		params.StrataMinPosition = &StrataMinPosition
+	}
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Prefer, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Prefer: %s", err))
+		}
+
+		params.Prefer = &Prefer
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListLegalHolds(ctx, params)
+	return err
+}
+
 // ListMembers converts echo context to params.
 func (w *ServerInterfaceWrapper) ListMembers(ctx echo.Context) error {
 	var err error
@@ -2663,6 +5020,13 @@ func (w *ServerInterfaceWrapper) ListMembers(ctx echo.Context) error {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "count" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "count", ctx.QueryParams(), &params.Count, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter count: %s", err))
 	}
 
 	headers := ctx.Request().Header
@@ -2759,8 +5123,28 @@ func (w *ServerInterfaceWrapper) GetSchema(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter name: %s", err))
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetSchemaParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch IfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-None-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-None-Match: %s", err))
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetSchema(ctx, name)
+	err = w.Handler.GetSchema(ctx, name, params)
 	return err
 }
 
@@ -2789,6 +5173,13 @@ func (w *ServerInterfaceWrapper) ListStrategies(ctx echo.Context) error {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "count" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "count", ctx.QueryParams(), &params.Count, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter count: %s", err))
 	}
 
 	headers := ctx.Request().Header
@@ -2887,6 +5278,20 @@ func (w *ServerInterfaceWrapper) ImportStrategy(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter documentType: %s", err))
 	}
 
+	// ------------- Optional query parameter "again" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "again", ctx.QueryParams(), &params.Again, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter again: %s", err))
+	}
+
+	// ------------- Optional query parameter "reason" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "reason", ctx.QueryParams(), &params.Reason, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter reason: %s", err))
+	}
+
 	headers := ctx.Request().Header
 	// ------------- Required header parameter "Idempotency-Key" -------------
 	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
@@ -2920,6 +5325,21 @@ func (w *ServerInterfaceWrapper) ImportStrategy(ctx echo.Context) error {
 
 		params.Prefer = &Prefer
 	}
+	// ------------- Optional header parameter "Content-Digest" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Content-Digest")]; found {
+		var ContentDigest ContentDigest
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Content-Digest, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Content-Digest", valueList[0], &ContentDigest, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Content-Digest: %s", err))
+		}
+
+		params.ContentDigest = &ContentDigest
+	}
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ImportStrategy(ctx, params)
@@ -2939,6 +5359,26 @@ func (w *ServerInterfaceWrapper) GetStrategy(ctx echo.Context) error {
 
 	// Parameter object where we will unmarshal all parameters from the context
 	var params GetStrategyParams
+	// ------------- Optional query parameter "content" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "content", ctx.QueryParams(), &params.Content, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter content: %s", err))
+	}
+
+	// ------------- Optional query parameter "asOf" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "asOf", ctx.QueryParams(), &params.AsOf, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter asOf: %s", err))
+	}
+
+	// ------------- Optional query parameter "asOfPosition" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "asOfPosition", ctx.QueryParams(), &params.AsOfPosition, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter asOfPosition: %s", err))
+	}
 
 	headers := ctx.Request().Header
 	// ------------- Optional header parameter "Strata-Min-Position" -------------
@@ -3482,6 +5922,146 @@ func (w *ServerInterfaceWrapper) ApproveStrategy(ctx echo.Context) error {
 	return err
 }
 
+// AttestPeriod converts echo context to params.
+func (w *ServerInterfaceWrapper) AttestPeriod(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id EntityID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params AttestPeriodParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Prefer, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Prefer: %s", err))
+		}
+
+		params.Prefer = &Prefer
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AttestPeriod(ctx, id, params)
+	return err
+}
+
+// CloseStrategy converts echo context to params.
+func (w *ServerInterfaceWrapper) CloseStrategy(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id EntityID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CloseStrategyParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Prefer, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Prefer: %s", err))
+		}
+
+		params.Prefer = &Prefer
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CloseStrategy(ctx, id, params)
+	return err
+}
+
 // MoveObjective converts echo context to params.
 func (w *ServerInterfaceWrapper) MoveObjective(ctx echo.Context) error {
 	var err error
@@ -3622,6 +6202,76 @@ func (w *ServerInterfaceWrapper) OpenRevision(ctx echo.Context) error {
 	return err
 }
 
+// PutOnHold converts echo context to params.
+func (w *ServerInterfaceWrapper) PutOnHold(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id EntityID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PutOnHoldParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Prefer, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Prefer: %s", err))
+		}
+
+		params.Prefer = &Prefer
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PutOnHold(ctx, id, params)
+	return err
+}
+
 // RequestChanges converts echo context to params.
 func (w *ServerInterfaceWrapper) RequestChanges(ctx echo.Context) error {
 	var err error
@@ -3689,6 +6339,76 @@ func (w *ServerInterfaceWrapper) RequestChanges(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.RequestChanges(ctx, id, params)
+	return err
+}
+
+// ResumeStrategy converts echo context to params.
+func (w *ServerInterfaceWrapper) ResumeStrategy(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id EntityID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ResumeStrategyParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Prefer, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Prefer: %s", err))
+		}
+
+		params.Prefer = &Prefer
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ResumeStrategy(ctx, id, params)
 	return err
 }
 
@@ -3972,6 +6692,91 @@ func (w *ServerInterfaceWrapper) WithdrawRevision(ctx echo.Context) error {
 	return err
 }
 
+// GetStrategyDiff converts echo context to params.
+func (w *ServerInterfaceWrapper) GetStrategyDiff(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id EntityID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetStrategyDiffParams
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "count" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "count", ctx.QueryParams(), &params.Count, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter count: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Strata-Min-Position" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Strata-Min-Position")]; found {
+		var StrataMinPosition MinPosition
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Strata-Min-Position, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Strata-Min-Position", valueList[0], &StrataMinPosition, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Strata-Min-Position: %s", err))
+		}
+
+		params.StrataMinPosition = &StrataMinPosition
+	}
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Prefer, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Prefer: %s", err))
+		}
+
+		params.Prefer = &Prefer
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetStrategyDiff(ctx, id, params)
+	return err
+}
+
 // GetStrategyHistory converts echo context to params.
 func (w *ServerInterfaceWrapper) GetStrategyHistory(ctx echo.Context) error {
 	var err error
@@ -3992,6 +6797,41 @@ func (w *ServerInterfaceWrapper) GetStrategyHistory(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter types: %s", err))
 	}
 
+	// ------------- Optional query parameter "subjectId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "subjectId", ctx.QueryParams(), &params.SubjectID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter subjectId: %s", err))
+	}
+
+	// ------------- Optional query parameter "actorId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "actorId", ctx.QueryParams(), &params.ActorID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter actorId: %s", err))
+	}
+
+	// ------------- Optional query parameter "role" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "role", ctx.QueryParams(), &params.Role, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter role: %s", err))
+	}
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
 	// ------------- Optional query parameter "limit" -------------
 
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
@@ -4004,6 +6844,13 @@ func (w *ServerInterfaceWrapper) GetStrategyHistory(ctx echo.Context) error {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "count" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "count", ctx.QueryParams(), &params.Count, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter count: %s", err))
 	}
 
 	headers := ctx.Request().Header
@@ -4056,6 +6903,61 @@ func (w *ServerInterfaceWrapper) GetScorecard(ctx echo.Context) error {
 
 	// Parameter object where we will unmarshal all parameters from the context
 	var params GetScorecardParams
+	// ------------- Optional query parameter "content" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "content", ctx.QueryParams(), &params.Content, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter content: %s", err))
+	}
+
+	// ------------- Optional query parameter "goalId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "goalId", ctx.QueryParams(), &params.GoalID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter goalId: %s", err))
+	}
+
+	// ------------- Optional query parameter "health" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "health", ctx.QueryParams(), &params.Health, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter health: %s", err))
+	}
+
+	// ------------- Optional query parameter "asOf" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "asOf", ctx.QueryParams(), &params.AsOf, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter asOf: %s", err))
+	}
+
+	// ------------- Optional query parameter "asOfPosition" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "asOfPosition", ctx.QueryParams(), &params.AsOfPosition, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter asOfPosition: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "count" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "count", ctx.QueryParams(), &params.Count, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter count: %s", err))
+	}
 
 	headers := ctx.Request().Header
 	// ------------- Optional header parameter "Strata-Min-Position" -------------
@@ -4109,6 +7011,158 @@ func (w *ServerInterfaceWrapper) GetScorecard(ctx echo.Context) error {
 	return err
 }
 
+// ExportStrategy converts echo context to params.
+func (w *ServerInterfaceWrapper) ExportStrategy(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id EntityID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ExportStrategyParams
+	// ------------- Optional query parameter "revision" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "revision", ctx.QueryParams(), &params.Revision, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter revision: %s", err))
+	}
+
+	// ------------- Optional query parameter "part" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "part", ctx.QueryParams(), &params.Part, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter part: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch IfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-None-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-None-Match: %s", err))
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ExportStrategy(ctx, id, params)
+	return err
+}
+
+// ImportRevision converts echo context to params.
+func (w *ServerInterfaceWrapper) ImportRevision(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id EntityID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ImportRevisionParams
+	// ------------- Optional query parameter "documentType" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "documentType", ctx.QueryParams(), &params.DocumentType, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter documentType: %s", err))
+	}
+
+	// ------------- Optional query parameter "again" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "again", ctx.QueryParams(), &params.Again, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter again: %s", err))
+	}
+
+	// ------------- Optional query parameter "reason" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "reason", ctx.QueryParams(), &params.Reason, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter reason: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+	// ------------- Optional header parameter "Strata-Countersignature" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Strata-Countersignature")]; found {
+		var StrataCountersignature Countersignature
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Strata-Countersignature, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Strata-Countersignature", valueList[0], &StrataCountersignature, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Strata-Countersignature: %s", err))
+		}
+
+		params.StrataCountersignature = &StrataCountersignature
+	}
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Prefer, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Prefer: %s", err))
+		}
+
+		params.Prefer = &Prefer
+	}
+	// ------------- Optional header parameter "Content-Digest" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Content-Digest")]; found {
+		var ContentDigest ContentDigest
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Content-Digest, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Content-Digest", valueList[0], &ContentDigest, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Content-Digest: %s", err))
+		}
+
+		params.ContentDigest = &ContentDigest
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ImportRevision(ctx, id, params)
+	return err
+}
+
 // This is a simple interface which specifies echo.Route addition functions which
 // are present on both echo.Echo and echo.Group, since we want to allow using
 // either of them for path registration
@@ -4159,16 +7213,24 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/organizations", wrapper.RegisterOrganization, options.OperationMiddlewares["registerOrganization"]...)
 	router.GET(options.BaseURL+"/v1/organization", wrapper.GetOrganization, options.OperationMiddlewares["getOrganization"]...)
 	router.GET(options.BaseURL+"/v1/organization/members", wrapper.ListMembers, options.OperationMiddlewares["listMembers"]...)
+	router.GET(options.BaseURL+"/v1/organization/governance-policy", wrapper.GetGovernancePolicy, options.OperationMiddlewares["getGovernancePolicy"]...)
+	router.GET(options.BaseURL+"/v1/organization/legal-holds", wrapper.ListLegalHolds, options.OperationMiddlewares["listLegalHolds"]...)
 	router.POST(options.BaseURL+"/v1/organization/commands/enrol-member", wrapper.EnrolMember, options.OperationMiddlewares["enrolMember"]...)
 	router.POST(options.BaseURL+"/v1/organization/commands/grant-role", wrapper.GrantRole, options.OperationMiddlewares["grantRole"]...)
 	router.POST(options.BaseURL+"/v1/organization/commands/revoke-role", wrapper.RevokeRole, options.OperationMiddlewares["revokeRole"]...)
 	router.POST(options.BaseURL+"/v1/organization/commands/offboard-member", wrapper.OffboardMember, options.OperationMiddlewares["offboardMember"]...)
+	router.POST(options.BaseURL+"/v1/organization/commands/set-governance-policy", wrapper.SetGovernancePolicy, options.OperationMiddlewares["setGovernancePolicy"]...)
+	router.POST(options.BaseURL+"/v1/organization/commands/place-legal-hold", wrapper.PlaceLegalHold, options.OperationMiddlewares["placeLegalHold"]...)
+	router.POST(options.BaseURL+"/v1/organization/commands/release-legal-hold", wrapper.ReleaseLegalHold, options.OperationMiddlewares["releaseLegalHold"]...)
 	router.GET(options.BaseURL+"/v1/strategies", wrapper.ListStrategies, options.OperationMiddlewares["listStrategies"]...)
 	router.POST(options.BaseURL+"/v1/strategies", wrapper.DraftStrategy, options.OperationMiddlewares["draftStrategy"]...)
 	router.POST(options.BaseURL+"/v1/strategies/stratml", wrapper.ImportStrategy, options.OperationMiddlewares["importStrategy"]...)
 	router.GET(options.BaseURL+"/v1/strategies/:id", wrapper.GetStrategy, options.OperationMiddlewares["getStrategy"]...)
+	router.GET(options.BaseURL+"/v1/strategies/:id/stratml", wrapper.ExportStrategy, options.OperationMiddlewares["exportStrategy"]...)
+	router.POST(options.BaseURL+"/v1/strategies/:id/stratml", wrapper.ImportRevision, options.OperationMiddlewares["importRevision"]...)
 	router.GET(options.BaseURL+"/v1/strategies/:id/scorecard", wrapper.GetScorecard, options.OperationMiddlewares["getScorecard"]...)
 	router.GET(options.BaseURL+"/v1/strategies/:id/events", wrapper.GetStrategyHistory, options.OperationMiddlewares["getStrategyHistory"]...)
+	router.GET(options.BaseURL+"/v1/strategies/:id/diff", wrapper.GetStrategyDiff, options.OperationMiddlewares["getStrategyDiff"]...)
 	router.POST(options.BaseURL+"/v1/strategies/:id/commands/amend-frame", wrapper.AmendFrame, options.OperationMiddlewares["amendFrame"]...)
 	router.POST(options.BaseURL+"/v1/strategies/:id/commands/add-goal", wrapper.AddGoal, options.OperationMiddlewares["addGoal"]...)
 	router.POST(options.BaseURL+"/v1/strategies/:id/commands/amend-goal", wrapper.AmendGoal, options.OperationMiddlewares["amendGoal"]...)
@@ -4183,17 +7245,32 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/strategies/:id/commands/activate", wrapper.ActivateStrategy, options.OperationMiddlewares["activateStrategy"]...)
 	router.POST(options.BaseURL+"/v1/strategies/:id/commands/open-revision", wrapper.OpenRevision, options.OperationMiddlewares["openRevision"]...)
 	router.POST(options.BaseURL+"/v1/strategies/:id/commands/withdraw-revision", wrapper.WithdrawRevision, options.OperationMiddlewares["withdrawRevision"]...)
+	router.POST(options.BaseURL+"/v1/strategies/:id/commands/put-on-hold", wrapper.PutOnHold, options.OperationMiddlewares["putOnHold"]...)
+	router.POST(options.BaseURL+"/v1/strategies/:id/commands/resume", wrapper.ResumeStrategy, options.OperationMiddlewares["resumeStrategy"]...)
+	router.POST(options.BaseURL+"/v1/strategies/:id/commands/close", wrapper.CloseStrategy, options.OperationMiddlewares["closeStrategy"]...)
+	router.POST(options.BaseURL+"/v1/strategies/:id/commands/attest-period", wrapper.AttestPeriod, options.OperationMiddlewares["attestPeriod"]...)
 	router.POST(options.BaseURL+"/v1/indicators", wrapper.DefineIndicator, options.OperationMiddlewares["defineIndicator"]...)
 	router.GET(options.BaseURL+"/v1/indicators/:id", wrapper.GetIndicator, options.OperationMiddlewares["getIndicator"]...)
 	router.GET(options.BaseURL+"/v1/indicators/:id/series", wrapper.GetSeries, options.OperationMiddlewares["getSeries"]...)
 	router.GET(options.BaseURL+"/v1/indicators/:id/events", wrapper.GetIndicatorHistory, options.OperationMiddlewares["getIndicatorHistory"]...)
+	router.GET(options.BaseURL+"/v1/indicators/:id/diff", wrapper.GetIndicatorDiff, options.OperationMiddlewares["getIndicatorDiff"]...)
 	router.POST(options.BaseURL+"/v1/indicators/:id/commands/set-target", wrapper.SetTarget, options.OperationMiddlewares["setTarget"]...)
 	router.POST(options.BaseURL+"/v1/indicators/:id/commands/record", wrapper.RecordMeasurement, options.OperationMiddlewares["recordMeasurement"]...)
 	router.POST(options.BaseURL+"/v1/indicators/:id/commands/correct", wrapper.CorrectMeasurement, options.OperationMiddlewares["correctMeasurement"]...)
 	router.POST(options.BaseURL+"/v1/indicators/:id/commands/void", wrapper.VoidMeasurement, options.OperationMiddlewares["voidMeasurement"]...)
 	router.POST(options.BaseURL+"/v1/indicators/:id/commands/redefine", wrapper.RedefineIndicator, options.OperationMiddlewares["redefineIndicator"]...)
 	router.POST(options.BaseURL+"/v1/indicators/:id/commands/retire", wrapper.RetireIndicator, options.OperationMiddlewares["retireIndicator"]...)
+	router.POST(options.BaseURL+"/v1/indicators/:id/commands/relink", wrapper.RelinkIndicator, options.OperationMiddlewares["relinkIndicator"]...)
+	router.POST(options.BaseURL+"/v1/measurements", wrapper.RecordMeasurements, options.OperationMiddlewares["recordMeasurements"]...)
+	router.POST(options.BaseURL+"/v1/countersignatures", wrapper.Countersign, options.OperationMiddlewares["countersign"]...)
+	router.GET(options.BaseURL+"/v1/approvals", wrapper.ListApprovals, options.OperationMiddlewares["listApprovals"]...)
+	router.GET(options.BaseURL+"/v1/activity", wrapper.ListActivity, options.OperationMiddlewares["listActivity"]...)
+	router.GET(options.BaseURL+"/v1/imports", wrapper.ListImports, options.OperationMiddlewares["listImports"]...)
+	router.GET(options.BaseURL+"/v1/imports/:id", wrapper.GetImport, options.OperationMiddlewares["getImport"]...)
+	router.GET(options.BaseURL+"/v1/imports/:id/original", wrapper.GetImportOriginal, options.OperationMiddlewares["getImportOriginal"]...)
+	router.GET(options.BaseURL+"/v1/operations/:id", wrapper.GetOperation, options.OperationMiddlewares["getOperation"]...)
 	router.GET(options.BaseURL+"/v1/events", wrapper.ListEvents, options.OperationMiddlewares["listEvents"]...)
+	router.GET(options.BaseURL+"/v1/events/stream", wrapper.StreamEvents, options.OperationMiddlewares["streamEvents"]...)
 	router.GET(options.BaseURL+"/v1/events/:id", wrapper.GetEvent, options.OperationMiddlewares["getEvent"]...)
 	router.GET(options.BaseURL+"/livez", wrapper.Livez, options.OperationMiddlewares["livez"]...)
 	router.GET(options.BaseURL+"/readyz", wrapper.Readyz, options.OperationMiddlewares["readyz"]...)
@@ -4201,7 +7278,22 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/problems/:code", wrapper.GetProblem, options.OperationMiddlewares["getProblem"]...)
 	router.GET(options.BaseURL+"/v1/schemas/:name", wrapper.GetSchema, options.OperationMiddlewares["getSchema"]...)
 	router.GET(options.BaseURL+"/openapi.json", wrapper.GetContract, options.OperationMiddlewares["getContract"]...)
+	router.GET(options.BaseURL+"/docs", wrapper.GetDocs, options.OperationMiddlewares["getDocs"]...)
+	router.GET(options.BaseURL+"/docs/:file", wrapper.GetDocsFile, options.OperationMiddlewares["getDocsFile"]...)
 
+}
+
+type AcceptedResponseHeaders struct {
+	IdempotentReplayed *string
+	Location           string
+	PreferenceApplied  string
+	RetryAfter         string
+	StrataPosition     Position
+}
+type AcceptedJSONResponse struct {
+	Body Operation
+
+	Headers AcceptedResponseHeaders
 }
 
 type DoneResponseHeaders struct {
@@ -4273,7 +7365,23 @@ type OrganizationCreatedJSONResponse struct {
 	Headers OrganizationCreatedResponseHeaders
 }
 
-type RefusedApplicationProblemPlusJSONResponse Problem
+type RefusedResponseHeaders struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *string
+}
+type RefusedApplicationProblemPlusJSONResponse struct {
+	Body Problem
+
+	Headers RefusedResponseHeaders
+}
+
+type SameFileResponseHeaders struct {
+	ETag string
+}
+type SameFileResponse struct {
+	Headers SameFileResponseHeaders
+}
 
 type StrategyChangedResponseHeaders struct {
 	ETag               string
@@ -4298,7 +7406,247 @@ type StrategyCreatedJSONResponse struct {
 	Headers StrategyCreatedResponseHeaders
 }
 
+type StrategyImportedResponseHeaders struct {
+	ETag               string
+	IdempotentReplayed *string
+	Location           string
+	StrataPosition     Position
+}
+type StrategyImportedJSONResponse struct {
+	Body StrategyImported
+
+	Headers StrategyImportedResponseHeaders
+}
+
+type UnchangedResponseHeaders struct {
+	ETag           string
+	StrataPosition Position
+}
+type UnchangedResponse struct {
+	Headers UnchangedResponseHeaders
+}
+
 type UnhealthyJSONResponse HealthReport
+
+type GetDocsRequestObject struct {
+	Params GetDocsParams
+}
+
+type GetDocsResponseObject interface {
+	VisitGetDocsResponse(w http.ResponseWriter) error
+}
+
+type GetDocs200ResponseHeaders struct {
+	ETag string
+}
+
+type GetDocs200TextHTMLResponse struct {
+	Body          io.Reader
+	Headers       GetDocs200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetDocs200TextHTMLResponse) VisitGetDocsResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetDocs304Response = SameFileResponse
+
+func (response GetDocs304Response) VisitGetDocsResponse(w http.ResponseWriter) error {
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(304)
+	return nil
+}
+
+type GetDocs4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    RefusedResponseHeaders
+	StatusCode int
+}
+
+func (response GetDocs4XXApplicationProblemPlusJSONResponse) VisitGetDocsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDocsFileRequestObject struct {
+	File   string `json:"file"`
+	Params GetDocsFileParams
+}
+
+type GetDocsFileResponseObject interface {
+	VisitGetDocsFileResponse(w http.ResponseWriter) error
+}
+
+type GetDocsFile200ResponseHeaders struct {
+	ETag string
+}
+
+type GetDocsFile200ImagePngResponse struct {
+	Body          io.Reader
+	Headers       GetDocsFile200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetDocsFile200ImagePngResponse) VisitGetDocsFileResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "image/png")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetDocsFile200TextCSSResponse struct {
+	Body          io.Reader
+	Headers       GetDocsFile200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetDocsFile200TextCSSResponse) VisitGetDocsFileResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/css")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetDocsFile200TextHTMLResponse struct {
+	Body          io.Reader
+	Headers       GetDocsFile200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetDocsFile200TextHTMLResponse) VisitGetDocsFileResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetDocsFile200TextJavascriptResponse struct {
+	Body          io.Reader
+	Headers       GetDocsFile200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetDocsFile200TextJavascriptResponse) VisitGetDocsFileResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/javascript")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetDocsFile200TextResponse struct {
+	Body    string
+	Headers GetDocsFile200ResponseHeaders
+}
+
+func (response GetDocsFile200TextResponse) VisitGetDocsFileResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/plain")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	_, err := w.Write([]byte(fmt.Sprint(response.Body)))
+	return err
+}
+
+type GetDocsFile304Response = SameFileResponse
+
+func (response GetDocsFile304Response) VisitGetDocsFileResponse(w http.ResponseWriter) error {
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(304)
+	return nil
+}
+
+type GetDocsFile4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    RefusedResponseHeaders
+	StatusCode int
+}
+
+func (response GetDocsFile4XXApplicationProblemPlusJSONResponse) VisitGetDocsFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
 
 type HealthzRequestObject struct {
 }
@@ -4371,36 +7719,77 @@ func (response Livez503JSONResponse) VisitLivezResponse(w http.ResponseWriter) e
 }
 
 type GetContractRequestObject struct {
+	Params GetContractParams
 }
 
 type GetContractResponseObject interface {
 	VisitGetContractResponse(w http.ResponseWriter) error
 }
 
-type GetContract200JSONResponse map[string]interface{}
+type GetContract200ResponseHeaders struct {
+	ETag string
+}
+
+type GetContract200JSONResponse struct {
+	Body    map[string]interface{}
+	Headers GetContract200ResponseHeaders
+}
 
 func (response GetContract200JSONResponse) VisitGetContractResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
 	return err
 }
 
+type GetContract304Response = SameFileResponse
+
+func (response GetContract304Response) VisitGetContractResponse(w http.ResponseWriter) error {
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(304)
+	return nil
+}
+
 type GetProblemRequestObject struct {
-	Code string `json:"code"`
+	Code   string `json:"code"`
+	Params GetProblemParams
 }
 
 type GetProblemResponseObject interface {
 	VisitGetProblemResponse(w http.ResponseWriter) error
 }
 
+type GetProblem200ResponseHeaders struct {
+	ETag string
+}
+
+type GetProblem200JSONResponse struct {
+	Body    ProblemPage
+	Headers GetProblem200ResponseHeaders
+}
+
+func (response GetProblem200JSONResponse) VisitGetProblemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetProblem200TextHTMLResponse struct {
 	Body          io.Reader
+	Headers       GetProblem200ResponseHeaders
 	ContentLength int64
 }
 
@@ -4410,6 +7799,7 @@ func (response GetProblem200TextHTMLResponse) VisitGetProblemResponse(w http.Res
 	if response.ContentLength != 0 {
 		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
 	}
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
 	w.WriteHeader(200)
 
 	if closer, ok := response.Body.(io.ReadCloser); ok {
@@ -4419,19 +7809,32 @@ func (response GetProblem200TextHTMLResponse) VisitGetProblemResponse(w http.Res
 	return err
 }
 
-type GetProblem200TextResponse string
+type GetProblem200TextResponse struct {
+	Body    string
+	Headers GetProblem200ResponseHeaders
+}
 
 func (response GetProblem200TextResponse) VisitGetProblemResponse(w http.ResponseWriter) error {
 
 	w.Header().Set("Content-Type", "text/plain")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
 	w.WriteHeader(200)
 
-	_, err := w.Write([]byte(fmt.Sprint(response)))
+	_, err := w.Write([]byte(fmt.Sprint(response.Body)))
 	return err
+}
+
+type GetProblem304Response = SameFileResponse
+
+func (response GetProblem304Response) VisitGetProblemResponse(w http.ResponseWriter) error {
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(304)
+	return nil
 }
 
 type GetProblem4XXApplicationProblemPlusJSONResponse struct {
 	Body       Problem
+	Headers    RefusedResponseHeaders
 	StatusCode int
 }
 
@@ -4442,6 +7845,15 @@ func (response GetProblem4XXApplicationProblemPlusJSONResponse) VisitGetProblemR
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -4482,6 +7894,228 @@ func (response Readyz503JSONResponse) VisitReadyzResponse(w http.ResponseWriter)
 	return err
 }
 
+type ListActivityRequestObject struct {
+	Params ListActivityParams
+}
+
+type ListActivityResponseObject interface {
+	VisitListActivityResponse(w http.ResponseWriter) error
+}
+
+type ListActivity200ResponseHeaders struct {
+	Link           *string
+	StrataPosition Position
+}
+
+type ListActivity200JSONResponse struct {
+	Body    HistoryPage
+	Headers ListActivity200ResponseHeaders
+}
+
+func (response ListActivity200JSONResponse) VisitListActivityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListActivity4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    RefusedResponseHeaders
+	StatusCode int
+}
+
+func (response ListActivity4XXApplicationProblemPlusJSONResponse) VisitListActivityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListActivity5XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListActivity5XXApplicationProblemPlusJSONResponse) VisitListActivityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListApprovalsRequestObject struct {
+	Params ListApprovalsParams
+}
+
+type ListApprovalsResponseObject interface {
+	VisitListApprovalsResponse(w http.ResponseWriter) error
+}
+
+type ListApprovals200ResponseHeaders struct {
+	Link           *string
+	StrataPosition Position
+}
+
+type ListApprovals200JSONResponse struct {
+	Body    ApprovalPage
+	Headers ListApprovals200ResponseHeaders
+}
+
+func (response ListApprovals200JSONResponse) VisitListApprovalsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListApprovals4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    RefusedResponseHeaders
+	StatusCode int
+}
+
+func (response ListApprovals4XXApplicationProblemPlusJSONResponse) VisitListApprovalsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListApprovals5XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListApprovals5XXApplicationProblemPlusJSONResponse) VisitListApprovalsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CountersignRequestObject struct {
+	Body *CountersignJSONRequestBody
+}
+
+type CountersignResponseObject interface {
+	VisitCountersignResponse(w http.ResponseWriter) error
+}
+
+type Countersign200JSONResponse Countersigned
+
+func (response Countersign200JSONResponse) VisitCountersignResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Countersign4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    RefusedResponseHeaders
+	StatusCode int
+}
+
+func (response Countersign4XXApplicationProblemPlusJSONResponse) VisitCountersignResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Countersign5XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response Countersign5XXApplicationProblemPlusJSONResponse) VisitCountersignResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListEventsRequestObject struct {
 	Params ListEventsParams
 }
@@ -4518,6 +8152,7 @@ func (response ListEvents200ApplicationCloudeventsBatchPlusJSONResponse) VisitLi
 
 type ListEvents4XXApplicationProblemPlusJSONResponse struct {
 	Body       Problem
+	Headers    RefusedResponseHeaders
 	StatusCode int
 }
 
@@ -4528,6 +8163,15 @@ func (response ListEvents4XXApplicationProblemPlusJSONResponse) VisitListEventsR
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -4550,6 +8194,109 @@ func (response ListEvents5XXApplicationProblemPlusJSONResponse) VisitListEventsR
 	return err
 }
 
+type StreamEventsRequestObject struct {
+	Params StreamEventsParams
+}
+
+type StreamEventsResponseObject interface {
+	VisitStreamEventsResponse(w http.ResponseWriter) error
+}
+
+type StreamEvents200ResponseHeaders struct {
+	StrataPosition  Position
+	XAccelBuffering string
+}
+
+type StreamEvents200TextEventStreamResponse struct {
+	Body          io.Reader
+	Headers       StreamEvents200ResponseHeaders
+	ContentLength int64
+}
+
+func (response StreamEvents200TextEventStreamResponse) VisitStreamEventsResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/event-stream")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.Header().Set("X-Accel-Buffering", fmt.Sprint(response.Headers.XAccelBuffering))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	flusher, ok := w.(http.Flusher)
+	if !ok {
+		// If w doesn't support flushing, fall back to io.Copy.
+		_, err := io.Copy(w, response.Body)
+		return err
+	}
+	// text/event-stream messages are typically small; use a
+	// modest buffer and flush after each chunk so clients see
+	// events immediately instead of waiting on OS buffering.
+	buf := make([]byte, 4096)
+	for {
+		n, err := response.Body.Read(buf)
+		if n > 0 {
+			if _, writeErr := w.Write(buf[:n]); writeErr != nil {
+				return writeErr
+			}
+			flusher.Flush()
+		}
+		if err != nil {
+			if err == io.EOF {
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+type StreamEvents4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    RefusedResponseHeaders
+	StatusCode int
+}
+
+func (response StreamEvents4XXApplicationProblemPlusJSONResponse) VisitStreamEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StreamEvents5XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response StreamEvents5XXApplicationProblemPlusJSONResponse) VisitStreamEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetEventRequestObject struct {
 	ID     EntityID `json:"id"`
 	Params GetEventParams
@@ -4560,6 +8307,7 @@ type GetEventResponseObject interface {
 }
 
 type GetEvent200ResponseHeaders struct {
+	ETag           string
 	StrataPosition Position
 }
 
@@ -4575,14 +8323,25 @@ func (response GetEvent200JSONResponse) VisitGetEventResponse(w http.ResponseWri
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
 	return err
 }
 
+type GetEvent304Response = NotModifiedResponse
+
+func (response GetEvent304Response) VisitGetEventResponse(w http.ResponseWriter) error {
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(304)
+	return nil
+}
+
 type GetEvent4XXApplicationProblemPlusJSONResponse struct {
 	Body       Problem
+	Headers    RefusedResponseHeaders
 	StatusCode int
 }
 
@@ -4593,6 +8352,15 @@ func (response GetEvent4XXApplicationProblemPlusJSONResponse) VisitGetEventRespo
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -4604,6 +8372,259 @@ type GetEvent5XXApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetEvent5XXApplicationProblemPlusJSONResponse) VisitGetEventResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListImportsRequestObject struct {
+	Params ListImportsParams
+}
+
+type ListImportsResponseObject interface {
+	VisitListImportsResponse(w http.ResponseWriter) error
+}
+
+type ListImports200ResponseHeaders struct {
+	Link           *string
+	StrataPosition Position
+}
+
+type ListImports200JSONResponse struct {
+	Body    ImportPage
+	Headers ListImports200ResponseHeaders
+}
+
+func (response ListImports200JSONResponse) VisitListImportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListImports4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    RefusedResponseHeaders
+	StatusCode int
+}
+
+func (response ListImports4XXApplicationProblemPlusJSONResponse) VisitListImportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListImports5XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListImports5XXApplicationProblemPlusJSONResponse) VisitListImportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetImportRequestObject struct {
+	ID     EntityID `json:"id"`
+	Params GetImportParams
+}
+
+type GetImportResponseObject interface {
+	VisitGetImportResponse(w http.ResponseWriter) error
+}
+
+type GetImport200ResponseHeaders struct {
+	ETag           string
+	StrataPosition Position
+}
+
+type GetImport200JSONResponse struct {
+	Body    ImportDetail
+	Headers GetImport200ResponseHeaders
+}
+
+func (response GetImport200JSONResponse) VisitGetImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetImport304Response = UnchangedResponse
+
+func (response GetImport304Response) VisitGetImportResponse(w http.ResponseWriter) error {
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(304)
+	return nil
+}
+
+type GetImport4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    RefusedResponseHeaders
+	StatusCode int
+}
+
+func (response GetImport4XXApplicationProblemPlusJSONResponse) VisitGetImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetImport5XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetImport5XXApplicationProblemPlusJSONResponse) VisitGetImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetImportOriginalRequestObject struct {
+	ID     EntityID `json:"id"`
+	Params GetImportOriginalParams
+}
+
+type GetImportOriginalResponseObject interface {
+	VisitGetImportOriginalResponse(w http.ResponseWriter) error
+}
+
+type GetImportOriginal200ResponseHeaders struct {
+	ContentDigest string
+	ETag          string
+}
+
+type GetImportOriginal200ApplicationXMLResponse struct {
+	Body          io.Reader
+	Headers       GetImportOriginal200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetImportOriginal200ApplicationXMLResponse) VisitGetImportOriginalResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/xml")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Content-Digest", fmt.Sprint(response.Headers.ContentDigest))
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetImportOriginal304Response = SameFileResponse
+
+func (response GetImportOriginal304Response) VisitGetImportOriginalResponse(w http.ResponseWriter) error {
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(304)
+	return nil
+}
+
+type GetImportOriginal4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    RefusedResponseHeaders
+	StatusCode int
+}
+
+func (response GetImportOriginal4XXApplicationProblemPlusJSONResponse) VisitGetImportOriginalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetImportOriginal5XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetImportOriginal5XXApplicationProblemPlusJSONResponse) VisitGetImportOriginalResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -4662,6 +8683,7 @@ func (response DefineIndicator204Response) VisitDefineIndicatorResponse(w http.R
 
 type DefineIndicator4XXApplicationProblemPlusJSONResponse struct {
 	Body       Problem
+	Headers    RefusedResponseHeaders
 	StatusCode int
 }
 
@@ -4672,6 +8694,15 @@ func (response DefineIndicator4XXApplicationProblemPlusJSONResponse) VisitDefine
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -4738,6 +8769,7 @@ func (response GetIndicator304Response) VisitGetIndicatorResponse(w http.Respons
 
 type GetIndicator4XXApplicationProblemPlusJSONResponse struct {
 	Body       Problem
+	Headers    RefusedResponseHeaders
 	StatusCode int
 }
 
@@ -4748,6 +8780,15 @@ func (response GetIndicator4XXApplicationProblemPlusJSONResponse) VisitGetIndica
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -4817,6 +8858,7 @@ func (response CorrectMeasurement204Response) VisitCorrectMeasurementResponse(w 
 
 type CorrectMeasurement4XXApplicationProblemPlusJSONResponse struct {
 	Body       Problem
+	Headers    RefusedResponseHeaders
 	StatusCode int
 }
 
@@ -4827,6 +8869,15 @@ func (response CorrectMeasurement4XXApplicationProblemPlusJSONResponse) VisitCor
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -4896,6 +8947,7 @@ func (response RecordMeasurement204Response) VisitRecordMeasurementResponse(w ht
 
 type RecordMeasurement4XXApplicationProblemPlusJSONResponse struct {
 	Body       Problem
+	Headers    RefusedResponseHeaders
 	StatusCode int
 }
 
@@ -4906,6 +8958,15 @@ func (response RecordMeasurement4XXApplicationProblemPlusJSONResponse) VisitReco
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -4975,6 +9036,7 @@ func (response RedefineIndicator204Response) VisitRedefineIndicatorResponse(w ht
 
 type RedefineIndicator4XXApplicationProblemPlusJSONResponse struct {
 	Body       Problem
+	Headers    RefusedResponseHeaders
 	StatusCode int
 }
 
@@ -4985,6 +9047,15 @@ func (response RedefineIndicator4XXApplicationProblemPlusJSONResponse) VisitRede
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -4996,6 +9067,95 @@ type RedefineIndicator5XXApplicationProblemPlusJSONResponse struct {
 }
 
 func (response RedefineIndicator5XXApplicationProblemPlusJSONResponse) VisitRedefineIndicatorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RelinkIndicatorRequestObject struct {
+	ID     EntityID `json:"id"`
+	Params RelinkIndicatorParams
+	Body   *RelinkIndicatorJSONRequestBody
+}
+
+type RelinkIndicatorResponseObject interface {
+	VisitRelinkIndicatorResponse(w http.ResponseWriter) error
+}
+
+type RelinkIndicator200JSONResponse struct{ IndicatorChangedJSONResponse }
+
+func (response RelinkIndicator200JSONResponse) VisitRelinkIndicatorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RelinkIndicator204Response = DoneResponse
+
+func (response RelinkIndicator204Response) VisitRelinkIndicatorResponse(w http.ResponseWriter) error {
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(204)
+	return nil
+}
+
+type RelinkIndicator4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    RefusedResponseHeaders
+	StatusCode int
+}
+
+func (response RelinkIndicator4XXApplicationProblemPlusJSONResponse) VisitRelinkIndicatorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RelinkIndicator5XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RelinkIndicator5XXApplicationProblemPlusJSONResponse) VisitRelinkIndicatorResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -5054,6 +9214,7 @@ func (response RetireIndicator204Response) VisitRetireIndicatorResponse(w http.R
 
 type RetireIndicator4XXApplicationProblemPlusJSONResponse struct {
 	Body       Problem
+	Headers    RefusedResponseHeaders
 	StatusCode int
 }
 
@@ -5064,6 +9225,15 @@ func (response RetireIndicator4XXApplicationProblemPlusJSONResponse) VisitRetire
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -5133,6 +9303,7 @@ func (response SetTarget204Response) VisitSetTargetResponse(w http.ResponseWrite
 
 type SetTarget4XXApplicationProblemPlusJSONResponse struct {
 	Body       Problem
+	Headers    RefusedResponseHeaders
 	StatusCode int
 }
 
@@ -5143,6 +9314,15 @@ func (response SetTarget4XXApplicationProblemPlusJSONResponse) VisitSetTargetRes
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -5212,6 +9392,7 @@ func (response VoidMeasurement204Response) VisitVoidMeasurementResponse(w http.R
 
 type VoidMeasurement4XXApplicationProblemPlusJSONResponse struct {
 	Body       Problem
+	Headers    RefusedResponseHeaders
 	StatusCode int
 }
 
@@ -5222,6 +9403,15 @@ func (response VoidMeasurement4XXApplicationProblemPlusJSONResponse) VisitVoidMe
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -5233,6 +9423,85 @@ type VoidMeasurement5XXApplicationProblemPlusJSONResponse struct {
 }
 
 func (response VoidMeasurement5XXApplicationProblemPlusJSONResponse) VisitVoidMeasurementResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetIndicatorDiffRequestObject struct {
+	ID     EntityID `json:"id"`
+	Params GetIndicatorDiffParams
+}
+
+type GetIndicatorDiffResponseObject interface {
+	VisitGetIndicatorDiffResponse(w http.ResponseWriter) error
+}
+
+type GetIndicatorDiff200ResponseHeaders struct {
+	Link           *string
+	StrataPosition Position
+}
+
+type GetIndicatorDiff200JSONResponse struct {
+	Body    Diff
+	Headers GetIndicatorDiff200ResponseHeaders
+}
+
+func (response GetIndicatorDiff200JSONResponse) VisitGetIndicatorDiffResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetIndicatorDiff4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    RefusedResponseHeaders
+	StatusCode int
+}
+
+func (response GetIndicatorDiff4XXApplicationProblemPlusJSONResponse) VisitGetIndicatorDiffResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetIndicatorDiff5XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetIndicatorDiff5XXApplicationProblemPlusJSONResponse) VisitGetIndicatorDiffResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -5281,6 +9550,7 @@ func (response GetIndicatorHistory200JSONResponse) VisitGetIndicatorHistoryRespo
 
 type GetIndicatorHistory4XXApplicationProblemPlusJSONResponse struct {
 	Body       Problem
+	Headers    RefusedResponseHeaders
 	StatusCode int
 }
 
@@ -5291,6 +9561,15 @@ func (response GetIndicatorHistory4XXApplicationProblemPlusJSONResponse) VisitGe
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -5361,6 +9640,7 @@ func (response GetSeries304Response) VisitGetSeriesResponse(w http.ResponseWrite
 
 type GetSeries4XXApplicationProblemPlusJSONResponse struct {
 	Body       Problem
+	Headers    RefusedResponseHeaders
 	StatusCode int
 }
 
@@ -5371,6 +9651,15 @@ func (response GetSeries4XXApplicationProblemPlusJSONResponse) VisitGetSeriesRes
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -5382,6 +9671,161 @@ type GetSeries5XXApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetSeries5XXApplicationProblemPlusJSONResponse) VisitGetSeriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecordMeasurementsRequestObject struct {
+	Params RecordMeasurementsParams
+	Body   *RecordMeasurementsJSONRequestBody
+}
+
+type RecordMeasurementsResponseObject interface {
+	VisitRecordMeasurementsResponse(w http.ResponseWriter) error
+}
+
+type RecordMeasurements200ResponseHeaders struct {
+	IdempotentReplayed *string
+	StrataPosition     Position
+}
+
+type RecordMeasurements200JSONResponse struct {
+	Body    MeasurementsRecorded
+	Headers RecordMeasurements200ResponseHeaders
+}
+
+func (response RecordMeasurements200JSONResponse) VisitRecordMeasurementsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecordMeasurements4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    RefusedResponseHeaders
+	StatusCode int
+}
+
+func (response RecordMeasurements4XXApplicationProblemPlusJSONResponse) VisitRecordMeasurementsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecordMeasurements5XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RecordMeasurements5XXApplicationProblemPlusJSONResponse) VisitRecordMeasurementsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOperationRequestObject struct {
+	ID EntityID `json:"id"`
+}
+
+type GetOperationResponseObject interface {
+	VisitGetOperationResponse(w http.ResponseWriter) error
+}
+
+type GetOperation200ResponseHeaders struct {
+	RetryAfter *string
+}
+
+type GetOperation200JSONResponse struct {
+	Body    Operation
+	Headers GetOperation200ResponseHeaders
+}
+
+func (response GetOperation200JSONResponse) VisitGetOperationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOperation4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    RefusedResponseHeaders
+	StatusCode int
+}
+
+func (response GetOperation4XXApplicationProblemPlusJSONResponse) VisitGetOperationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOperation5XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetOperation5XXApplicationProblemPlusJSONResponse) VisitGetOperationResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -5436,6 +9880,7 @@ func (response GetOrganization304Response) VisitGetOrganizationResponse(w http.R
 
 type GetOrganization4XXApplicationProblemPlusJSONResponse struct {
 	Body       Problem
+	Headers    RefusedResponseHeaders
 	StatusCode int
 }
 
@@ -5446,6 +9891,15 @@ func (response GetOrganization4XXApplicationProblemPlusJSONResponse) VisitGetOrg
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -5516,6 +9970,7 @@ func (response EnrolMember204Response) VisitEnrolMemberResponse(w http.ResponseW
 
 type EnrolMember4XXApplicationProblemPlusJSONResponse struct {
 	Body       Problem
+	Headers    RefusedResponseHeaders
 	StatusCode int
 }
 
@@ -5526,6 +9981,15 @@ func (response EnrolMember4XXApplicationProblemPlusJSONResponse) VisitEnrolMembe
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -5596,6 +10060,7 @@ func (response GrantRole204Response) VisitGrantRoleResponse(w http.ResponseWrite
 
 type GrantRole4XXApplicationProblemPlusJSONResponse struct {
 	Body       Problem
+	Headers    RefusedResponseHeaders
 	StatusCode int
 }
 
@@ -5606,6 +10071,15 @@ func (response GrantRole4XXApplicationProblemPlusJSONResponse) VisitGrantRoleRes
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -5676,6 +10150,7 @@ func (response OffboardMember204Response) VisitOffboardMemberResponse(w http.Res
 
 type OffboardMember4XXApplicationProblemPlusJSONResponse struct {
 	Body       Problem
+	Headers    RefusedResponseHeaders
 	StatusCode int
 }
 
@@ -5686,6 +10161,15 @@ func (response OffboardMember4XXApplicationProblemPlusJSONResponse) VisitOffboar
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -5697,6 +10181,186 @@ type OffboardMember5XXApplicationProblemPlusJSONResponse struct {
 }
 
 func (response OffboardMember5XXApplicationProblemPlusJSONResponse) VisitOffboardMemberResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceLegalHoldRequestObject struct {
+	Params PlaceLegalHoldParams
+	Body   *PlaceLegalHoldJSONRequestBody
+}
+
+type PlaceLegalHoldResponseObject interface {
+	VisitPlaceLegalHoldResponse(w http.ResponseWriter) error
+}
+
+type PlaceLegalHold200JSONResponse struct {
+	OrganizationChangedJSONResponse
+}
+
+func (response PlaceLegalHold200JSONResponse) VisitPlaceLegalHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceLegalHold204Response = DoneResponse
+
+func (response PlaceLegalHold204Response) VisitPlaceLegalHoldResponse(w http.ResponseWriter) error {
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(204)
+	return nil
+}
+
+type PlaceLegalHold4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    RefusedResponseHeaders
+	StatusCode int
+}
+
+func (response PlaceLegalHold4XXApplicationProblemPlusJSONResponse) VisitPlaceLegalHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceLegalHold5XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PlaceLegalHold5XXApplicationProblemPlusJSONResponse) VisitPlaceLegalHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseLegalHoldRequestObject struct {
+	Params ReleaseLegalHoldParams
+	Body   *ReleaseLegalHoldJSONRequestBody
+}
+
+type ReleaseLegalHoldResponseObject interface {
+	VisitReleaseLegalHoldResponse(w http.ResponseWriter) error
+}
+
+type ReleaseLegalHold200JSONResponse struct {
+	OrganizationChangedJSONResponse
+}
+
+func (response ReleaseLegalHold200JSONResponse) VisitReleaseLegalHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseLegalHold204Response = DoneResponse
+
+func (response ReleaseLegalHold204Response) VisitReleaseLegalHoldResponse(w http.ResponseWriter) error {
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(204)
+	return nil
+}
+
+type ReleaseLegalHold4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    RefusedResponseHeaders
+	StatusCode int
+}
+
+func (response ReleaseLegalHold4XXApplicationProblemPlusJSONResponse) VisitReleaseLegalHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseLegalHold5XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReleaseLegalHold5XXApplicationProblemPlusJSONResponse) VisitReleaseLegalHoldResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -5756,6 +10420,7 @@ func (response RevokeRole204Response) VisitRevokeRoleResponse(w http.ResponseWri
 
 type RevokeRole4XXApplicationProblemPlusJSONResponse struct {
 	Body       Problem
+	Headers    RefusedResponseHeaders
 	StatusCode int
 }
 
@@ -5766,6 +10431,15 @@ func (response RevokeRole4XXApplicationProblemPlusJSONResponse) VisitRevokeRoleR
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -5777,6 +10451,259 @@ type RevokeRole5XXApplicationProblemPlusJSONResponse struct {
 }
 
 func (response RevokeRole5XXApplicationProblemPlusJSONResponse) VisitRevokeRoleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetGovernancePolicyRequestObject struct {
+	Params SetGovernancePolicyParams
+	Body   *SetGovernancePolicyJSONRequestBody
+}
+
+type SetGovernancePolicyResponseObject interface {
+	VisitSetGovernancePolicyResponse(w http.ResponseWriter) error
+}
+
+type SetGovernancePolicy200JSONResponse struct {
+	OrganizationChangedJSONResponse
+}
+
+func (response SetGovernancePolicy200JSONResponse) VisitSetGovernancePolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetGovernancePolicy204Response = DoneResponse
+
+func (response SetGovernancePolicy204Response) VisitSetGovernancePolicyResponse(w http.ResponseWriter) error {
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(204)
+	return nil
+}
+
+type SetGovernancePolicy4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    RefusedResponseHeaders
+	StatusCode int
+}
+
+func (response SetGovernancePolicy4XXApplicationProblemPlusJSONResponse) VisitSetGovernancePolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetGovernancePolicy5XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response SetGovernancePolicy5XXApplicationProblemPlusJSONResponse) VisitSetGovernancePolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetGovernancePolicyRequestObject struct {
+	Params GetGovernancePolicyParams
+}
+
+type GetGovernancePolicyResponseObject interface {
+	VisitGetGovernancePolicyResponse(w http.ResponseWriter) error
+}
+
+type GetGovernancePolicy200ResponseHeaders struct {
+	ETag           string
+	StrataPosition Position
+}
+
+type GetGovernancePolicy200JSONResponse struct {
+	Body    PolicyInForce
+	Headers GetGovernancePolicy200ResponseHeaders
+}
+
+func (response GetGovernancePolicy200JSONResponse) VisitGetGovernancePolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetGovernancePolicy304Response = NotModifiedResponse
+
+func (response GetGovernancePolicy304Response) VisitGetGovernancePolicyResponse(w http.ResponseWriter) error {
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(304)
+	return nil
+}
+
+type GetGovernancePolicy4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    RefusedResponseHeaders
+	StatusCode int
+}
+
+func (response GetGovernancePolicy4XXApplicationProblemPlusJSONResponse) VisitGetGovernancePolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetGovernancePolicy5XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetGovernancePolicy5XXApplicationProblemPlusJSONResponse) VisitGetGovernancePolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListLegalHoldsRequestObject struct {
+	Params ListLegalHoldsParams
+}
+
+type ListLegalHoldsResponseObject interface {
+	VisitListLegalHoldsResponse(w http.ResponseWriter) error
+}
+
+type ListLegalHolds200ResponseHeaders struct {
+	Link           *string
+	StrataPosition Position
+}
+
+type ListLegalHolds200JSONResponse struct {
+	Body    LegalHoldPage
+	Headers ListLegalHolds200ResponseHeaders
+}
+
+func (response ListLegalHolds200JSONResponse) VisitListLegalHoldsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListLegalHolds4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    RefusedResponseHeaders
+	StatusCode int
+}
+
+func (response ListLegalHolds4XXApplicationProblemPlusJSONResponse) VisitListLegalHoldsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListLegalHolds5XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListLegalHolds5XXApplicationProblemPlusJSONResponse) VisitListLegalHoldsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -5824,6 +10751,7 @@ func (response ListMembers200JSONResponse) VisitListMembersResponse(w http.Respo
 
 type ListMembers4XXApplicationProblemPlusJSONResponse struct {
 	Body       Problem
+	Headers    RefusedResponseHeaders
 	StatusCode int
 }
 
@@ -5834,6 +10762,15 @@ func (response ListMembers4XXApplicationProblemPlusJSONResponse) VisitListMember
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -5905,6 +10842,7 @@ func (response RegisterOrganization204Response) VisitRegisterOrganizationRespons
 
 type RegisterOrganization4XXApplicationProblemPlusJSONResponse struct {
 	Body       Problem
+	Headers    RefusedResponseHeaders
 	StatusCode int
 }
 
@@ -5915,6 +10853,15 @@ func (response RegisterOrganization4XXApplicationProblemPlusJSONResponse) VisitR
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -5938,29 +10885,47 @@ func (response RegisterOrganization5XXApplicationProblemPlusJSONResponse) VisitR
 }
 
 type GetSchemaRequestObject struct {
-	Name string `json:"name"`
+	Name   string `json:"name"`
+	Params GetSchemaParams
 }
 
 type GetSchemaResponseObject interface {
 	VisitGetSchemaResponse(w http.ResponseWriter) error
 }
 
-type GetSchema200ApplicationSchemaPlusJSONResponse map[string]interface{}
+type GetSchema200ResponseHeaders struct {
+	ETag string
+}
+
+type GetSchema200ApplicationSchemaPlusJSONResponse struct {
+	Body    map[string]interface{}
+	Headers GetSchema200ResponseHeaders
+}
 
 func (response GetSchema200ApplicationSchemaPlusJSONResponse) VisitGetSchemaResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "application/schema+json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
 	return err
 }
 
+type GetSchema304Response = SameFileResponse
+
+func (response GetSchema304Response) VisitGetSchemaResponse(w http.ResponseWriter) error {
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(304)
+	return nil
+}
+
 type GetSchema4XXApplicationProblemPlusJSONResponse struct {
 	Body       Problem
+	Headers    RefusedResponseHeaders
 	StatusCode int
 }
 
@@ -5971,6 +10936,15 @@ func (response GetSchema4XXApplicationProblemPlusJSONResponse) VisitGetSchemaRes
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -6012,6 +10986,7 @@ func (response ListStrategies200JSONResponse) VisitListStrategiesResponse(w http
 
 type ListStrategies4XXApplicationProblemPlusJSONResponse struct {
 	Body       Problem
+	Headers    RefusedResponseHeaders
 	StatusCode int
 }
 
@@ -6022,6 +10997,15 @@ func (response ListStrategies4XXApplicationProblemPlusJSONResponse) VisitListStr
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -6091,6 +11075,7 @@ func (response DraftStrategy204Response) VisitDraftStrategyResponse(w http.Respo
 
 type DraftStrategy4XXApplicationProblemPlusJSONResponse struct {
 	Body       Problem
+	Headers    RefusedResponseHeaders
 	StatusCode int
 }
 
@@ -6101,6 +11086,15 @@ func (response DraftStrategy4XXApplicationProblemPlusJSONResponse) VisitDraftStr
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -6132,17 +11126,7 @@ type ImportStrategyResponseObject interface {
 	VisitImportStrategyResponse(w http.ResponseWriter) error
 }
 
-type ImportStrategy201ResponseHeaders struct {
-	ETag               string
-	IdempotentReplayed *string
-	Location           string
-	StrataPosition     Position
-}
-
-type ImportStrategy201JSONResponse struct {
-	Body    StrategyImported
-	Headers ImportStrategy201ResponseHeaders
-}
+type ImportStrategy201JSONResponse struct{ StrategyImportedJSONResponse }
 
 func (response ImportStrategy201JSONResponse) VisitImportStrategyResponse(w http.ResponseWriter) error {
 
@@ -6158,6 +11142,27 @@ func (response ImportStrategy201JSONResponse) VisitImportStrategyResponse(w http
 	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportStrategy202JSONResponse struct{ AcceptedJSONResponse }
+
+func (response ImportStrategy202JSONResponse) VisitImportStrategyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(202)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -6180,6 +11185,7 @@ func (response ImportStrategy204Response) VisitImportStrategyResponse(w http.Res
 
 type ImportStrategy4XXApplicationProblemPlusJSONResponse struct {
 	Body       Problem
+	Headers    RefusedResponseHeaders
 	StatusCode int
 }
 
@@ -6190,6 +11196,15 @@ func (response ImportStrategy4XXApplicationProblemPlusJSONResponse) VisitImportS
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -6256,6 +11271,7 @@ func (response GetStrategy304Response) VisitGetStrategyResponse(w http.ResponseW
 
 type GetStrategy4XXApplicationProblemPlusJSONResponse struct {
 	Body       Problem
+	Headers    RefusedResponseHeaders
 	StatusCode int
 }
 
@@ -6266,6 +11282,15 @@ func (response GetStrategy4XXApplicationProblemPlusJSONResponse) VisitGetStrateg
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -6335,6 +11360,7 @@ func (response ActivateStrategy204Response) VisitActivateStrategyResponse(w http
 
 type ActivateStrategy4XXApplicationProblemPlusJSONResponse struct {
 	Body       Problem
+	Headers    RefusedResponseHeaders
 	StatusCode int
 }
 
@@ -6345,6 +11371,15 @@ func (response ActivateStrategy4XXApplicationProblemPlusJSONResponse) VisitActiv
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -6414,6 +11449,7 @@ func (response AddGoal204Response) VisitAddGoalResponse(w http.ResponseWriter) e
 
 type AddGoal4XXApplicationProblemPlusJSONResponse struct {
 	Body       Problem
+	Headers    RefusedResponseHeaders
 	StatusCode int
 }
 
@@ -6424,6 +11460,15 @@ func (response AddGoal4XXApplicationProblemPlusJSONResponse) VisitAddGoalRespons
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -6493,6 +11538,7 @@ func (response AddObjective204Response) VisitAddObjectiveResponse(w http.Respons
 
 type AddObjective4XXApplicationProblemPlusJSONResponse struct {
 	Body       Problem
+	Headers    RefusedResponseHeaders
 	StatusCode int
 }
 
@@ -6503,6 +11549,15 @@ func (response AddObjective4XXApplicationProblemPlusJSONResponse) VisitAddObject
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -6572,6 +11627,7 @@ func (response AmendFrame204Response) VisitAmendFrameResponse(w http.ResponseWri
 
 type AmendFrame4XXApplicationProblemPlusJSONResponse struct {
 	Body       Problem
+	Headers    RefusedResponseHeaders
 	StatusCode int
 }
 
@@ -6582,6 +11638,15 @@ func (response AmendFrame4XXApplicationProblemPlusJSONResponse) VisitAmendFrameR
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -6651,6 +11716,7 @@ func (response AmendGoal204Response) VisitAmendGoalResponse(w http.ResponseWrite
 
 type AmendGoal4XXApplicationProblemPlusJSONResponse struct {
 	Body       Problem
+	Headers    RefusedResponseHeaders
 	StatusCode int
 }
 
@@ -6661,6 +11727,15 @@ func (response AmendGoal4XXApplicationProblemPlusJSONResponse) VisitAmendGoalRes
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -6730,6 +11805,7 @@ func (response AmendObjective204Response) VisitAmendObjectiveResponse(w http.Res
 
 type AmendObjective4XXApplicationProblemPlusJSONResponse struct {
 	Body       Problem
+	Headers    RefusedResponseHeaders
 	StatusCode int
 }
 
@@ -6740,6 +11816,15 @@ func (response AmendObjective4XXApplicationProblemPlusJSONResponse) VisitAmendOb
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -6809,6 +11894,7 @@ func (response ApproveStrategy204Response) VisitApproveStrategyResponse(w http.R
 
 type ApproveStrategy4XXApplicationProblemPlusJSONResponse struct {
 	Body       Problem
+	Headers    RefusedResponseHeaders
 	StatusCode int
 }
 
@@ -6819,6 +11905,15 @@ func (response ApproveStrategy4XXApplicationProblemPlusJSONResponse) VisitApprov
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -6830,6 +11925,184 @@ type ApproveStrategy5XXApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ApproveStrategy5XXApplicationProblemPlusJSONResponse) VisitApproveStrategyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AttestPeriodRequestObject struct {
+	ID     EntityID `json:"id"`
+	Params AttestPeriodParams
+	Body   *AttestPeriodJSONRequestBody
+}
+
+type AttestPeriodResponseObject interface {
+	VisitAttestPeriodResponse(w http.ResponseWriter) error
+}
+
+type AttestPeriod200JSONResponse struct{ StrategyChangedJSONResponse }
+
+func (response AttestPeriod200JSONResponse) VisitAttestPeriodResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AttestPeriod204Response = DoneResponse
+
+func (response AttestPeriod204Response) VisitAttestPeriodResponse(w http.ResponseWriter) error {
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(204)
+	return nil
+}
+
+type AttestPeriod4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    RefusedResponseHeaders
+	StatusCode int
+}
+
+func (response AttestPeriod4XXApplicationProblemPlusJSONResponse) VisitAttestPeriodResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AttestPeriod5XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response AttestPeriod5XXApplicationProblemPlusJSONResponse) VisitAttestPeriodResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseStrategyRequestObject struct {
+	ID     EntityID `json:"id"`
+	Params CloseStrategyParams
+	Body   *CloseStrategyJSONRequestBody
+}
+
+type CloseStrategyResponseObject interface {
+	VisitCloseStrategyResponse(w http.ResponseWriter) error
+}
+
+type CloseStrategy200JSONResponse struct{ StrategyChangedJSONResponse }
+
+func (response CloseStrategy200JSONResponse) VisitCloseStrategyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseStrategy204Response = DoneResponse
+
+func (response CloseStrategy204Response) VisitCloseStrategyResponse(w http.ResponseWriter) error {
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(204)
+	return nil
+}
+
+type CloseStrategy4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    RefusedResponseHeaders
+	StatusCode int
+}
+
+func (response CloseStrategy4XXApplicationProblemPlusJSONResponse) VisitCloseStrategyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseStrategy5XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CloseStrategy5XXApplicationProblemPlusJSONResponse) VisitCloseStrategyResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -6888,6 +12161,7 @@ func (response MoveObjective204Response) VisitMoveObjectiveResponse(w http.Respo
 
 type MoveObjective4XXApplicationProblemPlusJSONResponse struct {
 	Body       Problem
+	Headers    RefusedResponseHeaders
 	StatusCode int
 }
 
@@ -6898,6 +12172,15 @@ func (response MoveObjective4XXApplicationProblemPlusJSONResponse) VisitMoveObje
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -6967,6 +12250,7 @@ func (response OpenRevision204Response) VisitOpenRevisionResponse(w http.Respons
 
 type OpenRevision4XXApplicationProblemPlusJSONResponse struct {
 	Body       Problem
+	Headers    RefusedResponseHeaders
 	StatusCode int
 }
 
@@ -6977,6 +12261,15 @@ func (response OpenRevision4XXApplicationProblemPlusJSONResponse) VisitOpenRevis
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -6988,6 +12281,95 @@ type OpenRevision5XXApplicationProblemPlusJSONResponse struct {
 }
 
 func (response OpenRevision5XXApplicationProblemPlusJSONResponse) VisitOpenRevisionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutOnHoldRequestObject struct {
+	ID     EntityID `json:"id"`
+	Params PutOnHoldParams
+	Body   *PutOnHoldJSONRequestBody
+}
+
+type PutOnHoldResponseObject interface {
+	VisitPutOnHoldResponse(w http.ResponseWriter) error
+}
+
+type PutOnHold200JSONResponse struct{ StrategyChangedJSONResponse }
+
+func (response PutOnHold200JSONResponse) VisitPutOnHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutOnHold204Response = DoneResponse
+
+func (response PutOnHold204Response) VisitPutOnHoldResponse(w http.ResponseWriter) error {
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(204)
+	return nil
+}
+
+type PutOnHold4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    RefusedResponseHeaders
+	StatusCode int
+}
+
+func (response PutOnHold4XXApplicationProblemPlusJSONResponse) VisitPutOnHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutOnHold5XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PutOnHold5XXApplicationProblemPlusJSONResponse) VisitPutOnHoldResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -7046,6 +12428,7 @@ func (response RequestChanges204Response) VisitRequestChangesResponse(w http.Res
 
 type RequestChanges4XXApplicationProblemPlusJSONResponse struct {
 	Body       Problem
+	Headers    RefusedResponseHeaders
 	StatusCode int
 }
 
@@ -7056,6 +12439,15 @@ func (response RequestChanges4XXApplicationProblemPlusJSONResponse) VisitRequest
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -7067,6 +12459,95 @@ type RequestChanges5XXApplicationProblemPlusJSONResponse struct {
 }
 
 func (response RequestChanges5XXApplicationProblemPlusJSONResponse) VisitRequestChangesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeStrategyRequestObject struct {
+	ID     EntityID `json:"id"`
+	Params ResumeStrategyParams
+	Body   *ResumeStrategyJSONRequestBody
+}
+
+type ResumeStrategyResponseObject interface {
+	VisitResumeStrategyResponse(w http.ResponseWriter) error
+}
+
+type ResumeStrategy200JSONResponse struct{ StrategyChangedJSONResponse }
+
+func (response ResumeStrategy200JSONResponse) VisitResumeStrategyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeStrategy204Response = DoneResponse
+
+func (response ResumeStrategy204Response) VisitResumeStrategyResponse(w http.ResponseWriter) error {
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(204)
+	return nil
+}
+
+type ResumeStrategy4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    RefusedResponseHeaders
+	StatusCode int
+}
+
+func (response ResumeStrategy4XXApplicationProblemPlusJSONResponse) VisitResumeStrategyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeStrategy5XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ResumeStrategy5XXApplicationProblemPlusJSONResponse) VisitResumeStrategyResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -7125,6 +12606,7 @@ func (response RetireGoal204Response) VisitRetireGoalResponse(w http.ResponseWri
 
 type RetireGoal4XXApplicationProblemPlusJSONResponse struct {
 	Body       Problem
+	Headers    RefusedResponseHeaders
 	StatusCode int
 }
 
@@ -7135,6 +12617,15 @@ func (response RetireGoal4XXApplicationProblemPlusJSONResponse) VisitRetireGoalR
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -7204,6 +12695,7 @@ func (response RetireObjective204Response) VisitRetireObjectiveResponse(w http.R
 
 type RetireObjective4XXApplicationProblemPlusJSONResponse struct {
 	Body       Problem
+	Headers    RefusedResponseHeaders
 	StatusCode int
 }
 
@@ -7214,6 +12706,15 @@ func (response RetireObjective4XXApplicationProblemPlusJSONResponse) VisitRetire
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -7283,6 +12784,7 @@ func (response SubmitStrategy204Response) VisitSubmitStrategyResponse(w http.Res
 
 type SubmitStrategy4XXApplicationProblemPlusJSONResponse struct {
 	Body       Problem
+	Headers    RefusedResponseHeaders
 	StatusCode int
 }
 
@@ -7293,6 +12795,15 @@ func (response SubmitStrategy4XXApplicationProblemPlusJSONResponse) VisitSubmitS
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -7362,6 +12873,7 @@ func (response WithdrawRevision204Response) VisitWithdrawRevisionResponse(w http
 
 type WithdrawRevision4XXApplicationProblemPlusJSONResponse struct {
 	Body       Problem
+	Headers    RefusedResponseHeaders
 	StatusCode int
 }
 
@@ -7372,6 +12884,15 @@ func (response WithdrawRevision4XXApplicationProblemPlusJSONResponse) VisitWithd
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -7383,6 +12904,85 @@ type WithdrawRevision5XXApplicationProblemPlusJSONResponse struct {
 }
 
 func (response WithdrawRevision5XXApplicationProblemPlusJSONResponse) VisitWithdrawRevisionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStrategyDiffRequestObject struct {
+	ID     EntityID `json:"id"`
+	Params GetStrategyDiffParams
+}
+
+type GetStrategyDiffResponseObject interface {
+	VisitGetStrategyDiffResponse(w http.ResponseWriter) error
+}
+
+type GetStrategyDiff200ResponseHeaders struct {
+	Link           *string
+	StrataPosition Position
+}
+
+type GetStrategyDiff200JSONResponse struct {
+	Body    Diff
+	Headers GetStrategyDiff200ResponseHeaders
+}
+
+func (response GetStrategyDiff200JSONResponse) VisitGetStrategyDiffResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStrategyDiff4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    RefusedResponseHeaders
+	StatusCode int
+}
+
+func (response GetStrategyDiff4XXApplicationProblemPlusJSONResponse) VisitGetStrategyDiffResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStrategyDiff5XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetStrategyDiff5XXApplicationProblemPlusJSONResponse) VisitGetStrategyDiffResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -7431,6 +13031,7 @@ func (response GetStrategyHistory200JSONResponse) VisitGetStrategyHistoryRespons
 
 type GetStrategyHistory4XXApplicationProblemPlusJSONResponse struct {
 	Body       Problem
+	Headers    RefusedResponseHeaders
 	StatusCode int
 }
 
@@ -7441,6 +13042,15 @@ func (response GetStrategyHistory4XXApplicationProblemPlusJSONResponse) VisitGet
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -7474,6 +13084,7 @@ type GetScorecardResponseObject interface {
 
 type GetScorecard200ResponseHeaders struct {
 	ETag           string
+	Link           *string
 	StrataPosition Position
 }
 
@@ -7490,6 +13101,9 @@ func (response GetScorecard200JSONResponse) VisitGetScorecardResponse(w http.Res
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
@@ -7507,6 +13121,7 @@ func (response GetScorecard304Response) VisitGetScorecardResponse(w http.Respons
 
 type GetScorecard4XXApplicationProblemPlusJSONResponse struct {
 	Body       Problem
+	Headers    RefusedResponseHeaders
 	StatusCode int
 }
 
@@ -7517,6 +13132,15 @@ func (response GetScorecard4XXApplicationProblemPlusJSONResponse) VisitGetScorec
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -7539,8 +13163,219 @@ func (response GetScorecard5XXApplicationProblemPlusJSONResponse) VisitGetScorec
 	return err
 }
 
+type ExportStrategyRequestObject struct {
+	ID     EntityID `json:"id"`
+	Params ExportStrategyParams
+}
+
+type ExportStrategyResponseObject interface {
+	VisitExportStrategyResponse(w http.ResponseWriter) error
+}
+
+type ExportStrategy200ResponseHeaders struct {
+	ContentDigest  string
+	ETag           string
+	StrataOmitted  string
+	StrataPosition Position
+}
+
+type ExportStrategy200ApplicationXMLResponse struct {
+	Body          io.Reader
+	Headers       ExportStrategy200ResponseHeaders
+	ContentLength int64
+}
+
+func (response ExportStrategy200ApplicationXMLResponse) VisitExportStrategyResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/xml")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Content-Digest", fmt.Sprint(response.Headers.ContentDigest))
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Strata-Omitted", fmt.Sprint(response.Headers.StrataOmitted))
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ExportStrategy304Response = NotModifiedResponse
+
+func (response ExportStrategy304Response) VisitExportStrategyResponse(w http.ResponseWriter) error {
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(304)
+	return nil
+}
+
+type ExportStrategy4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    RefusedResponseHeaders
+	StatusCode int
+}
+
+func (response ExportStrategy4XXApplicationProblemPlusJSONResponse) VisitExportStrategyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExportStrategy5XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ExportStrategy5XXApplicationProblemPlusJSONResponse) VisitExportStrategyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportRevisionRequestObject struct {
+	ID     EntityID `json:"id"`
+	Params ImportRevisionParams
+	Body   io.Reader
+}
+
+type ImportRevisionResponseObject interface {
+	VisitImportRevisionResponse(w http.ResponseWriter) error
+}
+
+type ImportRevision201JSONResponse struct{ StrategyImportedJSONResponse }
+
+func (response ImportRevision201JSONResponse) VisitImportRevisionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportRevision202JSONResponse struct{ AcceptedJSONResponse }
+
+func (response ImportRevision202JSONResponse) VisitImportRevisionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportRevision204Response = DoneResponse
+
+func (response ImportRevision204Response) VisitImportRevisionResponse(w http.ResponseWriter) error {
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(204)
+	return nil
+}
+
+type ImportRevision4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    RefusedResponseHeaders
+	StatusCode int
+}
+
+func (response ImportRevision4XXApplicationProblemPlusJSONResponse) VisitImportRevisionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportRevision5XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ImportRevision5XXApplicationProblemPlusJSONResponse) VisitImportRevisionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
+	// GetDocs This document to read and to try out
+	// (GET /docs)
+	GetDocs(ctx context.Context, request GetDocsRequestObject) (GetDocsResponseObject, error)
+	// GetDocsFile A file of that page
+	// (GET /docs/{file})
+	GetDocsFile(ctx context.Context, request GetDocsFileRequestObject) (GetDocsFileResponseObject, error)
 	// Healthz Readiness with detail
 	// (GET /healthz)
 	Healthz(ctx context.Context, request HealthzRequestObject) (HealthzResponseObject, error)
@@ -7556,12 +13391,33 @@ type StrictServerInterface interface {
 	// Readyz Commands can be answered
 	// (GET /readyz)
 	Readyz(ctx context.Context, request ReadyzRequestObject) (ReadyzResponseObject, error)
+	// ListActivity Who did what and when, oldest first
+	// (GET /v1/activity)
+	ListActivity(ctx context.Context, request ListActivityRequestObject) (ListActivityResponseObject, error)
+	// ListApprovals The register of approvals, the earliest first
+	// (GET /v1/approvals)
+	ListApprovals(ctx context.Context, request ListApprovalsRequestObject) (ListApprovalsResponseObject, error)
+	// Countersign Agree to another person's command
+	// (POST /v1/countersignatures)
+	Countersign(ctx context.Context, request CountersignRequestObject) (CountersignResponseObject, error)
 	// ListEvents The organization's events in log order
 	// (GET /v1/events)
 	ListEvents(ctx context.Context, request ListEventsRequestObject) (ListEventsResponseObject, error)
+	// StreamEvents The organization's events as they happen
+	// (GET /v1/events/stream)
+	StreamEvents(ctx context.Context, request StreamEventsRequestObject) (StreamEventsResponseObject, error)
 	// GetEvent One event as it was recorded
 	// (GET /v1/events/{id})
 	GetEvent(ctx context.Context, request GetEventRequestObject) (GetEventResponseObject, error)
+	// ListImports Documents that were brought in, the earliest first
+	// (GET /v1/imports)
+	ListImports(ctx context.Context, request ListImportsRequestObject) (ListImportsResponseObject, error)
+	// GetImport A document that was brought in, and what was out of the ordinary in it
+	// (GET /v1/imports/{id})
+	GetImport(ctx context.Context, request GetImportRequestObject) (GetImportResponseObject, error)
+	// GetImportOriginal A document as it came, byte for byte
+	// (GET /v1/imports/{id}/original)
+	GetImportOriginal(ctx context.Context, request GetImportOriginalRequestObject) (GetImportOriginalResponseObject, error)
 	// DefineIndicator Define an indicator for an objective
 	// (POST /v1/indicators)
 	DefineIndicator(ctx context.Context, request DefineIndicatorRequestObject) (DefineIndicatorResponseObject, error)
@@ -7577,6 +13433,9 @@ type StrictServerInterface interface {
 	// RedefineIndicator Change the definition
 	// (POST /v1/indicators/{id}/commands/redefine)
 	RedefineIndicator(ctx context.Context, request RedefineIndicatorRequestObject) (RedefineIndicatorResponseObject, error)
+	// RelinkIndicator Move an indicator to another objective
+	// (POST /v1/indicators/{id}/commands/relink)
+	RelinkIndicator(ctx context.Context, request RelinkIndicatorRequestObject) (RelinkIndicatorResponseObject, error)
 	// RetireIndicator End an indicator
 	// (POST /v1/indicators/{id}/commands/retire)
 	RetireIndicator(ctx context.Context, request RetireIndicatorRequestObject) (RetireIndicatorResponseObject, error)
@@ -7586,12 +13445,21 @@ type StrictServerInterface interface {
 	// VoidMeasurement Withdraw the live value of a measurement
 	// (POST /v1/indicators/{id}/commands/void)
 	VoidMeasurement(ctx context.Context, request VoidMeasurementRequestObject) (VoidMeasurementResponseObject, error)
+	// GetIndicatorDiff What differs between two points of an indicator's history
+	// (GET /v1/indicators/{id}/diff)
+	GetIndicatorDiff(ctx context.Context, request GetIndicatorDiffRequestObject) (GetIndicatorDiffResponseObject, error)
 	// GetIndicatorHistory What happened to an indicator, oldest first
 	// (GET /v1/indicators/{id}/events)
 	GetIndicatorHistory(ctx context.Context, request GetIndicatorHistoryRequestObject) (GetIndicatorHistoryResponseObject, error)
 	// GetSeries Targets and live measurements
 	// (GET /v1/indicators/{id}/series)
 	GetSeries(ctx context.Context, request GetSeriesRequestObject) (GetSeriesResponseObject, error)
+	// RecordMeasurements Record, correct and void up to 1,000 measurements
+	// (POST /v1/measurements)
+	RecordMeasurements(ctx context.Context, request RecordMeasurementsRequestObject) (RecordMeasurementsResponseObject, error)
+	// GetOperation How far something is that takes long
+	// (GET /v1/operations/{id})
+	GetOperation(ctx context.Context, request GetOperationRequestObject) (GetOperationResponseObject, error)
 	// GetOrganization The organization of the token
 	// (GET /v1/organization)
 	GetOrganization(ctx context.Context, request GetOrganizationRequestObject) (GetOrganizationResponseObject, error)
@@ -7604,9 +13472,24 @@ type StrictServerInterface interface {
 	// OffboardMember End a member's grants and enrolment
 	// (POST /v1/organization/commands/offboard-member)
 	OffboardMember(ctx context.Context, request OffboardMemberRequestObject) (OffboardMemberResponseObject, error)
+	// PlaceLegalHold Place a legal hold
+	// (POST /v1/organization/commands/place-legal-hold)
+	PlaceLegalHold(ctx context.Context, request PlaceLegalHoldRequestObject) (PlaceLegalHoldResponseObject, error)
+	// ReleaseLegalHold Release a legal hold
+	// (POST /v1/organization/commands/release-legal-hold)
+	ReleaseLegalHold(ctx context.Context, request ReleaseLegalHoldRequestObject) (ReleaseLegalHoldResponseObject, error)
 	// RevokeRole Revoke grants of a member
 	// (POST /v1/organization/commands/revoke-role)
 	RevokeRole(ctx context.Context, request RevokeRoleRequestObject) (RevokeRoleResponseObject, error)
+	// SetGovernancePolicy Set the rules the organization governs itself by
+	// (POST /v1/organization/commands/set-governance-policy)
+	SetGovernancePolicy(ctx context.Context, request SetGovernancePolicyRequestObject) (SetGovernancePolicyResponseObject, error)
+	// GetGovernancePolicy The rules the organization governs itself by, and who set them
+	// (GET /v1/organization/governance-policy)
+	GetGovernancePolicy(ctx context.Context, request GetGovernancePolicyRequestObject) (GetGovernancePolicyResponseObject, error)
+	// ListLegalHolds Legal holds, the earliest first
+	// (GET /v1/organization/legal-holds)
+	ListLegalHolds(ctx context.Context, request ListLegalHoldsRequestObject) (ListLegalHoldsResponseObject, error)
 	// ListMembers Members and the roles they hold
 	// (GET /v1/organization/members)
 	ListMembers(ctx context.Context, request ListMembersRequestObject) (ListMembersResponseObject, error)
@@ -7649,15 +13532,27 @@ type StrictServerInterface interface {
 	// ApproveStrategy Sign for exactly this content
 	// (POST /v1/strategies/{id}/commands/approve)
 	ApproveStrategy(ctx context.Context, request ApproveStrategyRequestObject) (ApproveStrategyResponseObject, error)
+	// AttestPeriod Attest that the measurements of a period are right
+	// (POST /v1/strategies/{id}/commands/attest-period)
+	AttestPeriod(ctx context.Context, request AttestPeriodRequestObject) (AttestPeriodResponseObject, error)
+	// CloseStrategy Close a strategy for good
+	// (POST /v1/strategies/{id}/commands/close)
+	CloseStrategy(ctx context.Context, request CloseStrategyRequestObject) (CloseStrategyResponseObject, error)
 	// MoveObjective Put an objective under another goal
 	// (POST /v1/strategies/{id}/commands/move-objective)
 	MoveObjective(ctx context.Context, request MoveObjectiveRequestObject) (MoveObjectiveResponseObject, error)
 	// OpenRevision Begin a new working revision
 	// (POST /v1/strategies/{id}/commands/open-revision)
 	OpenRevision(ctx context.Context, request OpenRevisionRequestObject) (OpenRevisionResponseObject, error)
+	// PutOnHold Suspend a strategy in force
+	// (POST /v1/strategies/{id}/commands/put-on-hold)
+	PutOnHold(ctx context.Context, request PutOnHoldRequestObject) (PutOnHoldResponseObject, error)
 	// RequestChanges Send the working revision back
 	// (POST /v1/strategies/{id}/commands/request-changes)
 	RequestChanges(ctx context.Context, request RequestChangesRequestObject) (RequestChangesResponseObject, error)
+	// ResumeStrategy End a hold
+	// (POST /v1/strategies/{id}/commands/resume)
+	ResumeStrategy(ctx context.Context, request ResumeStrategyRequestObject) (ResumeStrategyResponseObject, error)
 	// RetireGoal Take a goal and its objectives out of the plan
 	// (POST /v1/strategies/{id}/commands/retire-goal)
 	RetireGoal(ctx context.Context, request RetireGoalRequestObject) (RetireGoalResponseObject, error)
@@ -7670,12 +13565,21 @@ type StrictServerInterface interface {
 	// WithdrawRevision Give the working revision up
 	// (POST /v1/strategies/{id}/commands/withdraw-revision)
 	WithdrawRevision(ctx context.Context, request WithdrawRevisionRequestObject) (WithdrawRevisionResponseObject, error)
+	// GetStrategyDiff What differs between two points of a strategy's history
+	// (GET /v1/strategies/{id}/diff)
+	GetStrategyDiff(ctx context.Context, request GetStrategyDiffRequestObject) (GetStrategyDiffResponseObject, error)
 	// GetStrategyHistory What happened to a strategy, oldest first
 	// (GET /v1/strategies/{id}/events)
 	GetStrategyHistory(ctx context.Context, request GetStrategyHistoryRequestObject) (GetStrategyHistoryResponseObject, error)
 	// GetScorecard Where a strategy stands
 	// (GET /v1/strategies/{id}/scorecard)
 	GetScorecard(ctx context.Context, request GetScorecardRequestObject) (GetScorecardResponseObject, error)
+	// ExportStrategy A strategy as a StratML document
+	// (GET /v1/strategies/{id}/stratml)
+	ExportStrategy(ctx context.Context, request ExportStrategyRequestObject) (ExportStrategyResponseObject, error)
+	// ImportRevision Import a StratML document as the next revision
+	// (POST /v1/strategies/{id}/stratml)
+	ImportRevision(ctx context.Context, request ImportRevisionRequestObject) (ImportRevisionResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx echo.Context, request any) (any, error)
@@ -7688,6 +13592,57 @@ func NewStrictHandler(ssi StrictServerInterface, middlewares []StrictMiddlewareF
 type strictHandler struct {
 	ssi         StrictServerInterface
 	middlewares []StrictMiddlewareFunc
+}
+
+// GetDocs operation middleware
+func (sh *strictHandler) GetDocs(ctx echo.Context, params GetDocsParams) error {
+	var request GetDocsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetDocs(ctx.Request().Context(), request.(GetDocsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetDocs")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetDocsResponseObject); ok {
+		return validResponse.VisitGetDocsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetDocsFile operation middleware
+func (sh *strictHandler) GetDocsFile(ctx echo.Context, file string, params GetDocsFileParams) error {
+	var request GetDocsFileRequestObject
+
+	request.File = file
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetDocsFile(ctx.Request().Context(), request.(GetDocsFileRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetDocsFile")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetDocsFileResponseObject); ok {
+		return validResponse.VisitGetDocsFileResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
 }
 
 // Healthz operation middleware
@@ -7737,8 +13692,10 @@ func (sh *strictHandler) Livez(ctx echo.Context) error {
 }
 
 // GetContract operation middleware
-func (sh *strictHandler) GetContract(ctx echo.Context) error {
+func (sh *strictHandler) GetContract(ctx echo.Context, params GetContractParams) error {
 	var request GetContractRequestObject
+
+	request.Params = params
 
 	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.GetContract(ctx.Request().Context(), request.(GetContractRequestObject))
@@ -7760,10 +13717,11 @@ func (sh *strictHandler) GetContract(ctx echo.Context) error {
 }
 
 // GetProblem operation middleware
-func (sh *strictHandler) GetProblem(ctx echo.Context, code string) error {
+func (sh *strictHandler) GetProblem(ctx echo.Context, code string, params GetProblemParams) error {
 	var request GetProblemRequestObject
 
 	request.Code = code
+	request.Params = params
 
 	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.GetProblem(ctx.Request().Context(), request.(GetProblemRequestObject))
@@ -7807,6 +13765,102 @@ func (sh *strictHandler) Readyz(ctx echo.Context) error {
 	return nil
 }
 
+// ListActivity operation middleware
+func (sh *strictHandler) ListActivity(ctx echo.Context, params ListActivityParams) error {
+	var request ListActivityRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListActivity(ctx.Request().Context(), request.(ListActivityRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListActivity")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListActivityResponseObject); ok {
+		return validResponse.VisitListActivityResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListApprovals operation middleware
+func (sh *strictHandler) ListApprovals(ctx echo.Context, params ListApprovalsParams) error {
+	var request ListApprovalsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListApprovals(ctx.Request().Context(), request.(ListApprovalsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListApprovals")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListApprovalsResponseObject); ok {
+		return validResponse.VisitListApprovalsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// Countersign operation middleware
+func (sh *strictHandler) Countersign(ctx echo.Context) error {
+	var request CountersignRequestObject
+
+	var body CountersignJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.Countersign(ctx.Request().Context(), request.(CountersignRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "Countersign")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CountersignResponseObject); ok {
+		return validResponse.VisitCountersignResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListEvents operation middleware
 func (sh *strictHandler) ListEvents(ctx echo.Context, params ListEventsParams) error {
 	var request ListEventsRequestObject
@@ -7826,6 +13880,31 @@ func (sh *strictHandler) ListEvents(ctx echo.Context, params ListEventsParams) e
 		return err
 	} else if validResponse, ok := response.(ListEventsResponseObject); ok {
 		return validResponse.VisitListEventsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// StreamEvents operation middleware
+func (sh *strictHandler) StreamEvents(ctx echo.Context, params StreamEventsParams) error {
+	var request StreamEventsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.StreamEvents(ctx.Request().Context(), request.(StreamEventsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StreamEvents")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(StreamEventsResponseObject); ok {
+		return validResponse.VisitStreamEventsResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -7852,6 +13931,83 @@ func (sh *strictHandler) GetEvent(ctx echo.Context, id EntityID, params GetEvent
 		return err
 	} else if validResponse, ok := response.(GetEventResponseObject); ok {
 		return validResponse.VisitGetEventResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListImports operation middleware
+func (sh *strictHandler) ListImports(ctx echo.Context, params ListImportsParams) error {
+	var request ListImportsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListImports(ctx.Request().Context(), request.(ListImportsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListImports")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListImportsResponseObject); ok {
+		return validResponse.VisitListImportsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetImport operation middleware
+func (sh *strictHandler) GetImport(ctx echo.Context, id EntityID, params GetImportParams) error {
+	var request GetImportRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetImport(ctx.Request().Context(), request.(GetImportRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetImport")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetImportResponseObject); ok {
+		return validResponse.VisitGetImportResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetImportOriginal operation middleware
+func (sh *strictHandler) GetImportOriginal(ctx echo.Context, id EntityID, params GetImportOriginalParams) error {
+	var request GetImportOriginalRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetImportOriginal(ctx.Request().Context(), request.(GetImportOriginalRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetImportOriginal")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetImportOriginalResponseObject); ok {
+		return validResponse.VisitGetImportOriginalResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -8079,6 +14235,55 @@ func (sh *strictHandler) RedefineIndicator(ctx echo.Context, id EntityID, params
 	return nil
 }
 
+// RelinkIndicator operation middleware
+func (sh *strictHandler) RelinkIndicator(ctx echo.Context, id EntityID, params RelinkIndicatorParams) error {
+	var request RelinkIndicatorRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	var body RelinkIndicatorJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RelinkIndicator(ctx.Request().Context(), request.(RelinkIndicatorRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RelinkIndicator")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RelinkIndicatorResponseObject); ok {
+		return validResponse.VisitRelinkIndicatorResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // RetireIndicator operation middleware
 func (sh *strictHandler) RetireIndicator(ctx echo.Context, id EntityID, params RetireIndicatorParams) error {
 	var request RetireIndicatorRequestObject
@@ -8226,6 +14431,32 @@ func (sh *strictHandler) VoidMeasurement(ctx echo.Context, id EntityID, params V
 	return nil
 }
 
+// GetIndicatorDiff operation middleware
+func (sh *strictHandler) GetIndicatorDiff(ctx echo.Context, id EntityID, params GetIndicatorDiffParams) error {
+	var request GetIndicatorDiffRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetIndicatorDiff(ctx.Request().Context(), request.(GetIndicatorDiffRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetIndicatorDiff")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetIndicatorDiffResponseObject); ok {
+		return validResponse.VisitGetIndicatorDiffResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // GetIndicatorHistory operation middleware
 func (sh *strictHandler) GetIndicatorHistory(ctx echo.Context, id EntityID, params GetIndicatorHistoryParams) error {
 	var request GetIndicatorHistoryRequestObject
@@ -8272,6 +14503,79 @@ func (sh *strictHandler) GetSeries(ctx echo.Context, id EntityID, params GetSeri
 		return err
 	} else if validResponse, ok := response.(GetSeriesResponseObject); ok {
 		return validResponse.VisitGetSeriesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RecordMeasurements operation middleware
+func (sh *strictHandler) RecordMeasurements(ctx echo.Context, params RecordMeasurementsParams) error {
+	var request RecordMeasurementsRequestObject
+
+	request.Params = params
+
+	var body RecordMeasurementsJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RecordMeasurements(ctx.Request().Context(), request.(RecordMeasurementsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RecordMeasurements")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RecordMeasurementsResponseObject); ok {
+		return validResponse.VisitRecordMeasurementsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetOperation operation middleware
+func (sh *strictHandler) GetOperation(ctx echo.Context, id EntityID) error {
+	var request GetOperationRequestObject
+
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetOperation(ctx.Request().Context(), request.(GetOperationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetOperation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetOperationResponseObject); ok {
+		return validResponse.VisitGetOperationResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -8447,6 +14751,102 @@ func (sh *strictHandler) OffboardMember(ctx echo.Context, params OffboardMemberP
 	return nil
 }
 
+// PlaceLegalHold operation middleware
+func (sh *strictHandler) PlaceLegalHold(ctx echo.Context, params PlaceLegalHoldParams) error {
+	var request PlaceLegalHoldRequestObject
+
+	request.Params = params
+
+	var body PlaceLegalHoldJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PlaceLegalHold(ctx.Request().Context(), request.(PlaceLegalHoldRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PlaceLegalHold")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PlaceLegalHoldResponseObject); ok {
+		return validResponse.VisitPlaceLegalHoldResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ReleaseLegalHold operation middleware
+func (sh *strictHandler) ReleaseLegalHold(ctx echo.Context, params ReleaseLegalHoldParams) error {
+	var request ReleaseLegalHoldRequestObject
+
+	request.Params = params
+
+	var body ReleaseLegalHoldJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReleaseLegalHold(ctx.Request().Context(), request.(ReleaseLegalHoldRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReleaseLegalHold")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ReleaseLegalHoldResponseObject); ok {
+		return validResponse.VisitReleaseLegalHoldResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // RevokeRole operation middleware
 func (sh *strictHandler) RevokeRole(ctx echo.Context, params RevokeRoleParams) error {
 	var request RevokeRoleRequestObject
@@ -8489,6 +14889,104 @@ func (sh *strictHandler) RevokeRole(ctx echo.Context, params RevokeRoleParams) e
 		return err
 	} else if validResponse, ok := response.(RevokeRoleResponseObject); ok {
 		return validResponse.VisitRevokeRoleResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// SetGovernancePolicy operation middleware
+func (sh *strictHandler) SetGovernancePolicy(ctx echo.Context, params SetGovernancePolicyParams) error {
+	var request SetGovernancePolicyRequestObject
+
+	request.Params = params
+
+	var body SetGovernancePolicyJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SetGovernancePolicy(ctx.Request().Context(), request.(SetGovernancePolicyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SetGovernancePolicy")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SetGovernancePolicyResponseObject); ok {
+		return validResponse.VisitSetGovernancePolicyResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetGovernancePolicy operation middleware
+func (sh *strictHandler) GetGovernancePolicy(ctx echo.Context, params GetGovernancePolicyParams) error {
+	var request GetGovernancePolicyRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetGovernancePolicy(ctx.Request().Context(), request.(GetGovernancePolicyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetGovernancePolicy")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetGovernancePolicyResponseObject); ok {
+		return validResponse.VisitGetGovernancePolicyResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListLegalHolds operation middleware
+func (sh *strictHandler) ListLegalHolds(ctx echo.Context, params ListLegalHoldsParams) error {
+	var request ListLegalHoldsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListLegalHolds(ctx.Request().Context(), request.(ListLegalHoldsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListLegalHolds")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListLegalHoldsResponseObject); ok {
+		return validResponse.VisitListLegalHoldsResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -8569,10 +15067,11 @@ func (sh *strictHandler) RegisterOrganization(ctx echo.Context, params RegisterO
 }
 
 // GetSchema operation middleware
-func (sh *strictHandler) GetSchema(ctx echo.Context, name string) error {
+func (sh *strictHandler) GetSchema(ctx echo.Context, name string, params GetSchemaParams) error {
 	var request GetSchemaRequestObject
 
 	request.Name = name
+	request.Params = params
 
 	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.GetSchema(ctx.Request().Context(), request.(GetSchemaRequestObject))
@@ -9062,6 +15561,104 @@ func (sh *strictHandler) ApproveStrategy(ctx echo.Context, id EntityID, params A
 	return nil
 }
 
+// AttestPeriod operation middleware
+func (sh *strictHandler) AttestPeriod(ctx echo.Context, id EntityID, params AttestPeriodParams) error {
+	var request AttestPeriodRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	var body AttestPeriodJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AttestPeriod(ctx.Request().Context(), request.(AttestPeriodRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AttestPeriod")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(AttestPeriodResponseObject); ok {
+		return validResponse.VisitAttestPeriodResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CloseStrategy operation middleware
+func (sh *strictHandler) CloseStrategy(ctx echo.Context, id EntityID, params CloseStrategyParams) error {
+	var request CloseStrategyRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	var body CloseStrategyJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CloseStrategy(ctx.Request().Context(), request.(CloseStrategyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CloseStrategy")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CloseStrategyResponseObject); ok {
+		return validResponse.VisitCloseStrategyResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // MoveObjective operation middleware
 func (sh *strictHandler) MoveObjective(ctx echo.Context, id EntityID, params MoveObjectiveParams) error {
 	var request MoveObjectiveRequestObject
@@ -9160,6 +15757,55 @@ func (sh *strictHandler) OpenRevision(ctx echo.Context, id EntityID, params Open
 	return nil
 }
 
+// PutOnHold operation middleware
+func (sh *strictHandler) PutOnHold(ctx echo.Context, id EntityID, params PutOnHoldParams) error {
+	var request PutOnHoldRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	var body PutOnHoldJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PutOnHold(ctx.Request().Context(), request.(PutOnHoldRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PutOnHold")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PutOnHoldResponseObject); ok {
+		return validResponse.VisitPutOnHoldResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // RequestChanges operation middleware
 func (sh *strictHandler) RequestChanges(ctx echo.Context, id EntityID, params RequestChangesParams) error {
 	var request RequestChangesRequestObject
@@ -9203,6 +15849,55 @@ func (sh *strictHandler) RequestChanges(ctx echo.Context, id EntityID, params Re
 		return err
 	} else if validResponse, ok := response.(RequestChangesResponseObject); ok {
 		return validResponse.VisitRequestChangesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ResumeStrategy operation middleware
+func (sh *strictHandler) ResumeStrategy(ctx echo.Context, id EntityID, params ResumeStrategyParams) error {
+	var request ResumeStrategyRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	var body ResumeStrategyJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ResumeStrategy(ctx.Request().Context(), request.(ResumeStrategyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ResumeStrategy")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ResumeStrategyResponseObject); ok {
+		return validResponse.VisitResumeStrategyResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -9405,6 +16100,32 @@ func (sh *strictHandler) WithdrawRevision(ctx echo.Context, id EntityID, params 
 	return nil
 }
 
+// GetStrategyDiff operation middleware
+func (sh *strictHandler) GetStrategyDiff(ctx echo.Context, id EntityID, params GetStrategyDiffParams) error {
+	var request GetStrategyDiffRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetStrategyDiff(ctx.Request().Context(), request.(GetStrategyDiffRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetStrategyDiff")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetStrategyDiffResponseObject); ok {
+		return validResponse.VisitGetStrategyDiffResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // GetStrategyHistory operation middleware
 func (sh *strictHandler) GetStrategyHistory(ctx echo.Context, id EntityID, params GetStrategyHistoryParams) error {
 	var request GetStrategyHistoryRequestObject
@@ -9451,6 +16172,60 @@ func (sh *strictHandler) GetScorecard(ctx echo.Context, id EntityID, params GetS
 		return err
 	} else if validResponse, ok := response.(GetScorecardResponseObject); ok {
 		return validResponse.VisitGetScorecardResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ExportStrategy operation middleware
+func (sh *strictHandler) ExportStrategy(ctx echo.Context, id EntityID, params ExportStrategyParams) error {
+	var request ExportStrategyRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ExportStrategy(ctx.Request().Context(), request.(ExportStrategyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ExportStrategy")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ExportStrategyResponseObject); ok {
+		return validResponse.VisitExportStrategyResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ImportRevision operation middleware
+func (sh *strictHandler) ImportRevision(ctx echo.Context, id EntityID, params ImportRevisionParams) error {
+	var request ImportRevisionRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	request.Body = ctx.Request().Body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ImportRevision(ctx.Request().Context(), request.(ImportRevisionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ImportRevision")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ImportRevisionResponseObject); ok {
+		return validResponse.VisitImportRevisionResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

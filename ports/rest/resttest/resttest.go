@@ -1,23 +1,23 @@
-// Package resttest holds answers against the HTTP contract. Tests of whatever
-// serves HTTP put Checked around the handler, and every answer that goes through
-// it is validated: status, media type, headers, body.
+// Package resttest holds answers against the HTTP contract: status, media type,
+// headers and body. Tests that serve HTTP put Checked around their handler,
+// tests that ask a server put a Transport under their client, and every answer
+// that passes fails the test if api/openapi.yaml does not allow it.
+//
+// The contract's schemas are compiled once per process, so that checking costs
+// little beside what is checked.
 package resttest
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
-	"github.com/getkin/kin-openapi/openapi3filter"
-	"github.com/getkin/kin-openapi/routers"
-	"github.com/getkin/kin-openapi/routers/gorillamux"
 
 	"strata.dev/strata/api"
 )
@@ -50,95 +50,115 @@ var load = sync.OnceValues(func() (*openapi3.T, error) {
 })
 
 // Checked answers as next does and fails t for an answer the contract does not
-// allow. Answers to routes that the contract does not have must be problems.
+// allow. Answers are held back until they are whole: use a server and a
+// Transport for those that go on.
 func Checked(t testing.TB, next http.Handler) http.Handler {
 	t.Helper()
-	router, err := gorillamux.NewRouter(Contract(t))
+	c, err := compiled()
 	if err != nil {
 		t.Fatal(err)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		recorded := httptest.NewRecorder()
-		asked := r.Clone(r.Context())
+		asked := r.Clone(r.Context()) // as it came: handlers may change headers
 		next.ServeHTTP(recorded, r)
-		got := recorded.Result()
-		body := recorded.Body.Bytes()
-		check(t, router, asked, got, body)
-		for name, values := range got.Header {
+		if r.Method == http.MethodHead {
+			recorded.Body.Reset() // as net/http does
+		}
+		for _, objection := range c.objections(asked, recorded.Code, recorded.Header(), recorded.Body.Bytes()) {
+			t.Error(objection)
+		}
+		for name, values := range recorded.Header() {
 			w.Header()[name] = values
 		}
-		w.WriteHeader(got.StatusCode)
-		if len(body) == 0 {
+		w.WriteHeader(recorded.Code)
+		if recorded.Body.Len() == 0 {
 			return // 204 and 304 allow none
 		}
-		if _, err := w.Write(body); err != nil {
+		if _, err := w.Write(recorded.Body.Bytes()); err != nil {
 			t.Errorf("write the answer: %v", err)
 		}
 	})
 }
 
-func check(t testing.TB, router routers.Router, r *http.Request, got *http.Response, body []byte) {
-	t.Helper()
-	what := r.Method + " " + r.URL.RequestURI() + " → " + got.Status
-	if got.Header.Get("X-Request-Id") == "" {
-		t.Errorf("%s: no X-Request-Id", what)
-	}
-	if got.StatusCode >= http.StatusBadRequest && r.Method != http.MethodHead {
-		problem(t, what, got, body)
-	}
-	if r.Method == http.MethodHead || r.Method == http.MethodOptions {
-		return // as GET, without the body
-	}
-	route, parameters, err := router.FindRoute(r)
+// Transport gives what next fetches and tells report of every answer that the
+// contract does not allow. An answer that breaks off is not looked at, and of
+// one that goes on (server-sent events) only the head. report may be called
+// from several goroutines. Safe for concurrent use if next and report are.
+func Transport(next http.RoundTripper, report func(objection string)) (http.RoundTripper, error) {
+	c, err := compiled()
 	if err != nil {
-		if got.StatusCode != http.StatusNotFound && got.StatusCode != http.StatusMethodNotAllowed {
-			t.Errorf("%s: an answer outside of the contract", what)
-		}
-		return
+		return nil, err
 	}
-	input := &openapi3filter.ResponseValidationInput{
-		RequestValidationInput: &openapi3filter.RequestValidationInput{Request: r, PathParams: parameters, Route: route},
-		Status:                 got.StatusCode,
-		Header:                 got.Header,
-		Body:                   io.NopCloser(bytes.NewReader(body)),
-		Options:                &openapi3filter.Options{IncludeResponseStatus: true, MultiError: true},
-	}
-	media, _, _ := strings.Cut(got.Header.Get("Content-Type"), ";")
-	switch media {
-	case "text/html", "text/plain":
-		input.Options.ExcludeResponseBody = true // kin-openapi reads no such bodies
-	}
-	if err := openapi3filter.ValidateResponse(r.Context(), input); err != nil {
-		t.Errorf("%s: the contract does not allow this answer: %v\n%s", what, err, shorten(body))
-	}
+	return &transport{next, c, report}, nil
 }
 
-// problem checks what the contract cannot say: the members agree with the answer.
-func problem(t testing.TB, what string, got *http.Response, body []byte) {
+// Client is a client of its own connections for t, every answer to which is
+// checked.
+func Client(t testing.TB) *http.Client {
 	t.Helper()
-	if media := got.Header.Get("Content-Type"); media != "application/problem+json" {
-		if got.StatusCode != http.StatusServiceUnavailable || media != "application/json" { // readyz
-			t.Errorf("%s: a refusal of type %q", what, media)
-		}
-		return
+	connections := &http.Transport{}
+	t.Cleanup(connections.CloseIdleConnections)
+	checking, err := Transport(connections, func(objection string) { t.Error(objection) })
+	if err != nil {
+		t.Fatal(err)
 	}
-	var p struct {
-		Type, Title, Code, Instance, TraceID string
-		Status                               int
+	return &http.Client{Transport: checking, Timeout: time.Minute}
+}
+
+type transport struct {
+	next   http.RoundTripper
+	check  *checker
+	report func(string)
+}
+
+// RoundTrip implements http.RoundTripper.
+func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	res, err := t.next.RoundTrip(r)
+	if err != nil {
+		return nil, err
 	}
-	if err := json.Unmarshal(body, &p); err != nil {
-		t.Errorf("%s: %v", what, err)
-		return
+	if mediaType(res.Header) == "text/event-stream" {
+		t.look(r, res, nil)
+		return res, nil
 	}
-	if p.Status != got.StatusCode || p.Type != "/problems/"+p.Code || p.Title == "" || p.Instance == "" || p.TraceID == "" {
-		t.Errorf("%s: an incomplete problem: %s", what, shorten(body))
+	if body, whole := take(res); whole {
+		t.look(r, res, body)
+	}
+	return res, nil
+}
+
+// take reads a body and puts it back. One that breaks off breaks off for the
+// caller, too, and at the same place.
+func take(res *http.Response) (body []byte, whole bool) {
+	from := res.Body
+	body, err := io.ReadAll(from)
+	if err != nil {
+		res.Body = broken{io.MultiReader(bytes.NewReader(body), failing{err}), from}
+		return nil, false
+	}
+	res.Body = broken{bytes.NewReader(body), from}
+	return body, true
+}
+
+// CloseIdleConnections makes http.Client's reach the connections below.
+func (t *transport) CloseIdleConnections() {
+	if c, ok := t.next.(interface{ CloseIdleConnections() }); ok {
+		c.CloseIdleConnections()
 	}
 }
 
-func shorten(b []byte) string {
-	const most = 2000
-	if len(b) > most {
-		return string(b[:most]) + "…"
+func (t *transport) look(r *http.Request, res *http.Response, body []byte) {
+	for _, objection := range t.check.objections(r, res.StatusCode, res.Header, body) {
+		t.report(objection)
 	}
-	return string(b)
 }
+
+type broken struct {
+	io.Reader
+	io.Closer
+}
+
+type failing struct{ err error }
+
+func (f failing) Read([]byte) (int, error) { return 0, f.err }

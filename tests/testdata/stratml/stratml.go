@@ -3,6 +3,7 @@
 package stratml
 
 import (
+	"embed"
 	"fmt"
 	"strings"
 )
@@ -66,3 +67,11 @@ func Plan(goals, objectives, indicators, years, empty int) []byte {
 }
 
 const blank = "<Stakeholder><Name/><Description/><Role><Name/><Description/></Role></Stakeholder>"
+
+//go:embed jlind0__StratML.NET
+var published embed.FS
+
+// File gives a published document that may be redistributed, byte for byte.
+func File(name string) ([]byte, error) {
+	return published.ReadFile("jlind0__StratML.NET/" + name)
+}

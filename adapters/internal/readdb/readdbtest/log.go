@@ -56,7 +56,7 @@ func (l *Log) Record(organization uuid.UUID, streamID string, by fact.Actor, eve
 // Append appends one event of any content.
 func (l *Log) Append(organization uuid.UUID, streamID string, by fact.Actor, typ string, schema int, data []byte) eventlog.Event {
 	meta, err := eventlog.Metadata{
-		Actor:  eventlog.Actor{Kind: eventlog.ActorKind(by.Kind), ID: by.ID},
+		Actor:  eventlog.Actor{Kind: eventlog.ActorKind(by.Kind), ID: by.ID, Roles: by.Roles},
 		Origin: eventlog.Origin{Kind: "api"}, CorrelationID: "test", Reason: "because",
 	}.Encode()
 	if err != nil {

@@ -26,6 +26,7 @@ type World struct {
 	Indicators   []*Indicator
 
 	pick   Pick
+	holds  []string // legal holds placed
 	author fact.Actor
 	others []fact.Actor // who approve and activate
 }
@@ -85,8 +86,10 @@ func (w *World) Step() {
 		w.Define(w.Strategies[w.pick(len(w.Strategies))])
 	case n < 96:
 		w.measure(w.Indicators[w.pick(len(w.Indicators))])
-	default:
+	case n < 98:
 		w.members()
+	default:
+		w.govern()
 	}
 }
 
@@ -171,6 +174,8 @@ func (w *World) decideStrategy(s *Strategy) {
 	policy := strategy.Policy{Approvals: 1 + w.pick(2), ComplianceRequired: true}
 	meaning := []strategy.Meaning{strategy.Business, strategy.Compliance}[w.pick(2)]
 	switch n := w.pick(20); {
+	case s.State.HasInForce() && n < 2:
+		w.oversee(s, decider)
 	case r.Number == 0 && n < 10:
 		w.strategy(s, w.author, strategy.OpenRevision{Reason: "r"})
 	case r.Stage == strategy.Draft && n < 12:
@@ -249,8 +254,11 @@ func (w *World) measure(i *Indicator) {
 		}
 		w.indicator(i, w.author, c)
 	default:
-		if w.pick(20) == 0 {
+		switch w.pick(20) {
+		case 0:
 			w.indicator(i, w.author, indicator.RetireIndicator{Reason: "r"})
+		case 1, 2, 3, 4, 5:
+			w.Relink(i, w.Strategies[w.pick(len(w.Strategies))])
 		}
 	}
 }

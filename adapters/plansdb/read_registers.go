@@ -1,0 +1,189 @@
+package plansdb
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"strata.dev/strata/app/query"
+)
+
+// Approvals implements query.Plans.
+func (r *Reader) Approvals(ctx context.Context, ask query.Read, f query.ApprovalFilter) (query.Page[query.ApprovalRecord], error) {
+	var page query.Page[query.ApprovalRecord]
+	if err := query.RefuseAsOf(ask); err != nil {
+		return page, err
+	}
+	s, err := spanOf(f, f.Paging)
+	if err != nil {
+		return page, err
+	}
+	if f.Revision < 0 || f.Revision > 0 && f.StrategyID == "" {
+		return page, query.ErrInvalid.Detailf("A revision is asked for with its strategy.").At("#/revision", "dependentRequired", "needs strategyId")
+	}
+	err = r.db.InTenantTx(ctx, ask, func(ctx context.Context, tx pgx.Tx, position int64) error {
+		where, order, args := approvalsWhere(f)
+		rows, err := list(ctx, tx, approvalsTable, where+" ORDER BY "+order+" LIMIT "+strconv.Itoa(s.limit+1),
+			append([]any{s.after, s.cutAt(position)}, args...)...)
+		if err != nil {
+			return err
+		}
+		page.Position = position
+		if page.Items, err = approvalRecords(ctx, tx, rows[:min(len(rows), s.limit)]); err != nil {
+			return err
+		}
+		if len(rows) > s.limit {
+			if page.NextCursor, err = s.next(f, position, rows[s.limit-1].position); err != nil {
+				return err
+			}
+		}
+		page.Total, err = total(ctx, tx, f.Paging, `SELECT count(*) FROM approvals `+where, append([]any{int64(0), s.cutAt(position)}, args...)...)
+		return err
+	})
+	return page, err
+}
+
+// approvalsWhere walks one index in the order of positions; $1 and $2 are the ends of the span.
+func approvalsWhere(f query.ApprovalFilter) (where, order string, args []any) {
+	column := ""
+	arg := func(v any) string {
+		args = append(args, v)
+		return "$" + strconv.Itoa(len(args)+2)
+	}
+	var conditions []string
+	for _, c := range []struct{ column, value string }{{"strategy_id", f.StrategyID}, {"approver_id", f.ApproverID}} {
+		switch {
+		case c.value == "":
+		case column == "":
+			column = c.column
+			n := arg(c.value)
+			conditions = append(conditions, fmt.Sprintf("(%[1]s, position) > (%[2]s, $1) AND (%[1]s, position) <= (%[2]s, $2)", column, n))
+		default:
+			conditions = append(conditions, c.column+" = "+arg(c.value))
+		}
+	}
+	order = "position"
+	if column == "" {
+		conditions = append(conditions, "position > $1 AND position <= $2")
+	} else {
+		order = column + ", position"
+	}
+	if f.Revision > 0 {
+		conditions = append(conditions, "revision = "+arg(f.Revision))
+	}
+	if !f.From.IsZero() {
+		conditions = append(conditions, "approved_at >= "+arg(f.From))
+	}
+	if !f.To.IsZero() {
+		conditions = append(conditions, "approved_at < "+arg(f.To))
+	}
+	return "WHERE " + strings.Join(conditions, " AND "), order, args
+}
+
+// approvalRecords puts approvals beside all those of the same content.
+func approvalRecords(ctx context.Context, tx pgx.Tx, rows []*approvalRow) ([]query.ApprovalRecord, error) {
+	strategies, hashes := make([]string, len(rows)), map[string][]*approvalRow{}
+	for i, a := range rows {
+		strategies[i] = a.strategyID
+	}
+	named, err := list(ctx, tx, strategiesTable, `WHERE strategy_id = ANY($1)`, strategies)
+	if err != nil {
+		return nil, err
+	}
+	names := map[string]string{}
+	for _, s := range named {
+		names[s.id] = s.frame.Name
+	}
+	all, err := list(ctx, tx, approvalsTable, `WHERE strategy_id = ANY($1)`, strategies)
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range all {
+		hashes[a.contentKey()] = append(hashes[a.contentKey()], a)
+	}
+	records := make([]query.ApprovalRecord, len(rows))
+	for i, a := range rows {
+		records[i] = a.record(names[a.strategyID], hashes[a.contentKey()])
+	}
+	return records, nil
+}
+
+// contentKey tells apart what was approved: the same content may be submitted again.
+func (a *approvalRow) contentKey() string {
+	at := ""
+	if a.submittedAt != nil {
+		at = a.submittedAt.UTC().String()
+	}
+	return a.strategyID + " " + strconv.Itoa(int(a.revision)) + " " + a.contentHash + " " + at
+}
+
+// record shows an approval with those that were there with it.
+func (a *approvalRow) record(name string, same []*approvalRow) query.ApprovalRecord {
+	q := query.ApprovalRecord{
+		Approval: query.Approval{
+			ApproverID: a.approverID, Meaning: a.meaning, ContentHash: a.contentHash, Comment: a.comment,
+			QuorumReached: a.quorumReached, ApprovedAt: a.approvedAt.UTC(),
+		},
+		EventID: a.eventID.String(), Position: a.position, StrategyID: a.strategyID, StrategyName: name, Revision: int(a.revision),
+		SubmittedBy: a.submittedBy, SubmittedAt: a.submittedAt, Authors: append([]string{}, a.authors...), Overlap: []string{},
+		PolicyVersion: int(a.policyVersion), AuthMethod: a.authMethod, AuthAt: a.authAt, VoidedAt: a.voidedAt, VoidedBy: a.voidedBy,
+	}
+	for _, o := range same {
+		if o.position <= a.position {
+			q.Approvers = append(q.Approvers, o.approverID)
+		}
+	}
+	slices.Sort(q.Approvers)
+	q.Approvers = slices.Compact(q.Approvers)
+	for _, id := range q.Approvers {
+		if slices.Contains(q.Authors, id) {
+			q.Overlap = append(q.Overlap, id)
+		}
+	}
+	q.Independent = len(q.Overlap) == 0
+	return q
+}
+
+// Holds implements query.Plans.
+func (r *Reader) Holds(ctx context.Context, ask query.Read, f query.HoldFilter) (query.Page[query.LegalHold], error) {
+	var page query.Page[query.LegalHold]
+	if err := query.RefuseAsOf(ask); err != nil {
+		return page, err
+	}
+	s, err := spanOf(f, f.Paging)
+	if err != nil {
+		return page, err
+	}
+	switch f.State {
+	case "", "placed", "released":
+	default:
+		return page, query.ErrInvalid.Detailf("There is no such state.").At("#/state", "enum", "must be placed or released")
+	}
+	const where = `WHERE placed > $1 AND placed <= $2 AND ($3 = '' OR (released_at IS NULL) = ($3 = 'placed'))`
+	err = r.db.InTenantTx(ctx, ask, func(ctx context.Context, tx pgx.Tx, position int64) error {
+		rows, err := list(ctx, tx, holdsTable, where+` ORDER BY placed LIMIT `+strconv.Itoa(s.limit+1), s.after, s.cutAt(position), f.State)
+		if err != nil {
+			return err
+		}
+		page.Position, page.Items = position, []query.LegalHold{}
+		for _, h := range rows[:min(len(rows), s.limit)] {
+			page.Items = append(page.Items, query.LegalHold{
+				ID: h.id, Matter: h.matter, Basis: h.basis, WholeOrg: h.scope.Organization, Streams: h.scope.Streams, Subjects: h.scope.Subjects,
+				PlacedAt: h.placedAt.UTC(), PlacedBy: h.placedBy, ReleasedAt: h.releasedAt,
+				RequestedBy: h.requestedBy, AuthorizedBy: h.authorizedBy, ReleaseReason: h.releaseReason,
+			})
+		}
+		if len(rows) > s.limit {
+			if page.NextCursor, err = s.next(f, position, rows[s.limit-1].placed); err != nil {
+				return err
+			}
+		}
+		page.Total, err = total(ctx, tx, f.Paging, `SELECT count(*) FROM legal_holds `+where, int64(0), s.cutAt(position), f.State)
+		return err
+	})
+	return page, err
+}

@@ -1,0 +1,54 @@
+package command
+
+import (
+	"context"
+	"time"
+
+	"strata.dev/strata/domain/authz"
+	"strata.dev/strata/domain/organization"
+)
+
+// staleReaders is how old the organization's state may be that lets somebody
+// read while the log cannot be asked. A role revoked for longer reads nothing.
+const staleReaders = time.Minute
+
+// MayRead says whether a principal may read what the organization has: a member
+// of now with a role that reads, in whatever scope. Grants and revocations count
+// within MembershipAge, also those recorded by other instances; one that lets
+// somebody in counts at once. Reads go on for a minute without the log.
+func (o *Organizations) MayRead(ctx context.Context, p Principal) error {
+	x := o.executor
+	stream := x.stream(p.OrganizationID)
+	f, err := x.loadWithin(ctx, p.OrganizationID, stream, MembershipAge)
+	if err != nil {
+		known, ok := x.cache.get(cacheKey(p.OrganizationID, stream))
+		if !ok || time.Since(known.checked) > staleReaders {
+			return err
+		}
+		return mayRead(known.state, p, x.options.Clock())
+	}
+	refused := mayRead(f.state, p, x.options.Clock())
+	if refused != nil { // perhaps granted since: whoever shares the next read is told of it
+		if f, err = x.loadWithin(ctx, p.OrganizationID, stream, 0); err != nil {
+			return err
+		}
+		refused = mayRead(f.state, p, x.options.Clock())
+	}
+	return refused
+}
+
+func mayRead(s organization.State, p Principal, now time.Time) error {
+	if !s.Exists() {
+		return ErrNotMember
+	}
+	m, err := memberOf(s, p, now)
+	if err != nil {
+		return err
+	}
+	for _, g := range s.GrantsOf(m.ID) {
+		if g.Holds(m.now) && authz.MayRead(g.Role) {
+			return nil
+		}
+	}
+	return authz.ErrNoReader
+}

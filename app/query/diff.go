@@ -1,0 +1,64 @@
+package query
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// DiffFilter asks what differs between From and To. Exactly one of StrategyID
+// and IndicatorID is given.
+type DiffFilter struct {
+	StrategyID  uuid.UUID `json:"strategyId,omitzero"`
+	IndicatorID uuid.UUID `json:"indicatorId,omitzero"`
+	From        Mark      `json:"from"`
+	To          Mark      `json:"to"`
+	Paging      `json:"-"`
+}
+
+// Mark is a point of an aggregate's history: a moment, or a revision of a
+// strategy, which means its content as it was last. The zero Mark is the
+// beginning as From, and now as To.
+type Mark struct {
+	Position int64     `json:"position,omitempty"`
+	Instant  time.Time `json:"instant,omitzero"`
+	Revision int       `json:"revision,omitempty"` // of a strategy; from 1
+}
+
+// Diff is a page of what differs.
+type Diff struct {
+	StrategyID  string     `json:"strategyId,omitempty"`
+	IndicatorID string     `json:"indicatorId,omitempty"`
+	From        DiffEnd    `json:"from"`
+	To          DiffEnd    `json:"to"`
+	Items       []DiffItem `json:"items"`
+	NextCursor  string     `json:"nextCursor,omitempty"`
+	Total       *int64     `json:"total,omitempty"`
+	Position    int64      `json:"position,string"`
+}
+
+// DiffEnd is one of the two points that were compared.
+type DiffEnd struct {
+	Position   int64      `json:"position,string"` // of the last event that is part of it; 0 = before the first
+	Version    int64      `json:"version,string"`
+	RecordedAt *time.Time `json:"recordedAt,omitempty"`
+	Revision   int        `json:"revision,omitempty"` // of a strategy: whose content was compared
+}
+
+// What happened to an element between the two points.
+const (
+	Added   = "added"
+	Amended = "amended"
+	Retired = "retired"
+)
+
+// DiffItem is one element that differs. Elements of a strategy are its
+// lifecycle, frame, goals and objectives; of an indicator its lifecycle,
+// definition, targets and measurements.
+type DiffItem struct {
+	Change  string        `json:"change"`  // added, amended, retired
+	Element string        `json:"element"` // lifecycle, frame, goal, objective, definition, target, measurement
+	ID      string        `json:"id"`
+	Name    string        `json:"name,omitempty"`
+	Fields  []FieldChange `json:"fields"` // by name; all of an element's, if it was added or retired
+}

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"strata.dev/strata/app/projection"
+)
+
+// upgradePause is between attempts to bring a read model up to this release.
+const upgradePause = 2 * time.Second
+
+// background starts what an instance does beside answering: it reads for the
+// consumer groups, brings read models up to this release, works on accepted imports, and
+// fetches the issuer's keys. All of it ends with ctx.
+func (s *service) background(ctx context.Context, parts *errgroup.Group) {
+	if len(s.cfg.Groups) > 0 {
+		parts.Go(func() error {
+			if err := s.consumers.Run(ctx); err != nil {
+				return fmt.Errorf("consumer groups: %w", err)
+			}
+			return nil
+		})
+	}
+	for _, p := range s.projections() {
+		if s.cfg.takesPart(p.Name()) {
+			parts.Go(func() error { return s.upgrade(ctx, p) })
+		}
+	}
+	parts.Go(func() error { return s.api.Run(ctx) })
+	parts.Go(func() error {
+		s.warm(ctx)
+		return nil
+	})
+}
+
+// warm fetches the issuer's keys, so that the first token need not wait. An
+// issuer that does not answer yet is asked again by the first token.
+func (s *service) warm(ctx context.Context) {
+	if err := s.tokens.Warm(ctx); err != nil && ctx.Err() == nil {
+		s.log.WarnContext(ctx, "the issuer's keys could not be fetched yet", "err", err)
+	}
+}
+
+// upgrade rebuilds a read model that another release has made. What may pass is
+// tried again; that a newer release has taken over does not pass, and ends the
+// process.
+func (s *service) upgrade(ctx context.Context, p projection.Projection) error {
+	for ctx.Err() == nil {
+		err := p.Upgrade(ctx, s.events, nil)
+		if err == nil {
+			break
+		}
+		var overtaken *projection.LayoutError
+		if errors.As(err, &overtaken) {
+			return fmt.Errorf("upgrade projection %s: %w", p.Name(), err)
+		}
+		if wait(ctx, upgradePause) {
+			s.log.WarnContext(ctx, "the read model could not be brought up to this release yet", "projection", p.Name(), "err", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,21 @@
+package authz_test
+
+import (
+	"slices"
+	"testing"
+
+	"strata.dev/strata/domain/authz"
+)
+
+func TestWhoMayRead(t *testing.T) {
+	for _, role := range authz.Grantable() {
+		if got, want := authz.MayRead(role), role != authz.Integrator; got != want {
+			t.Errorf("%s may read: %v, want %v", role, got, want)
+		}
+	}
+	for _, role := range []string{"", authz.Operator, authz.Process, "owner"} {
+		if authz.MayRead(role) || slices.Contains(authz.Grantable(), role) {
+			t.Errorf("%q may read", role)
+		}
+	}
+}
