@@ -70,7 +70,8 @@ type Options struct {
 	// Timeout bounds one Publish, however many messages; 0 = 5 s.
 	Timeout time.Duration
 
-	// Window is how many messages may wait for their confirms; 0 = 1000.
+	// Window is how many messages may wait for their confirms, half of them on each
+	// channel; 0 = 1000.
 	Window int
 
 	// AllowUnrouted accepts that an event for which no queue is bound reaches
@@ -144,9 +145,9 @@ func Open(url string, opts Options) (*Publisher, error) {
 	return p, nil
 }
 
-// Publish sends messages to the exchange called topic, in order, and returns
-// nil when the broker has all of them in queues. Otherwise the error is a
-// *PublishError. It ends early when the first message's context does.
+// Publish sends messages to the exchange called topic, those of one OrderingKey in
+// order, and returns nil when the broker has all of them in queues. Otherwise the
+// error is a *PublishError. It ends early when the first message's context does.
 func (p *Publisher) Publish(topic string, messages ...*message.Message) error {
 	if len(messages) == 0 {
 		return nil

@@ -225,6 +225,17 @@ func TestNoRequestIsTooStrange(t *testing.T) {
 	for _, seed := range seeds(t) {
 		pass(t, seed)
 	}
+	add, before := operation(t, "addGoal"), m.head()
+	for _, none := range resttest.NoValues {
+		s := strange{op: add, class: wrecked, path: m.target(add), role: authz.Author, body: `{"name":` + none + `}`}
+		s.header = http.Header{"Idempotency-Key": {uuid.NewString()}, "If-Match": {"*"}}
+		if w := m.send(s); s.judge(w) != "" {
+			t.Errorf("%q: %s: %d %s", s.body, s.judge(w), w.Code, w.Body)
+		}
+	}
+	if after := m.head(); after != before {
+		t.Errorf("%d events were recorded of what is no JSON", after-before)
+	}
 	t.Logf("answers by status: %v", counts)
 	if counts[2] < 60 || counts[4] < 100 {
 		t.Errorf("answers by status %v: too few of them for a proof", counts)

@@ -201,7 +201,7 @@ func TestReadme(t *testing.T) {
 		return out
 	}
 
-	says(t, "read", "", "HTTP/1.1 200 OK", "Etag: \"", `"name":"Applications decided within 30 days"`, `"health":"at_risk"`, `"value":"88.2"`, `"value":"89"`)
+	says(t, "read", "", "HTTP/1.1 200 OK", "Etag: \"", `"name":"Net official development assistance, `, `"health":"off_track"`, `"value":"0.50391698260432"`, `"value":"0.7"`)
 	recorded := says(t, "record", "", "HTTP/1.1 200 OK", "Strata-Position: ", `"measurementId":"`, `"eventIds":[`)
 	again := says(t, "record", "", "HTTP/1.1 200 OK", "Idempotent-Replayed: true")
 	if body(recorded) != body(again) {
@@ -209,8 +209,9 @@ func TestReadme(t *testing.T) {
 	}
 	says(t, "stale", "", `"code":"stale-revision"`, `"status":412`, `"currentRevision":"`)
 	says(t, "correct", "", `"eventIds":[`, `"position":"`)
-	says(t, "history", "", `"type":"indicator.measurement-corrected"`, `"reason":"two districts had been left out"`, `"actorKind":"person"`, `"value":"93.4"`)
+	says(t, "history", "", `"type":"indicator.measurement-corrected"`, `"reason":"the final figure"`, `"actorKind":"person"`, `"value":"0.51"`)
 	says(t, "rebuild", "", "plans rebuilt from ", "its content is ")
+	says(t, "doctor", "", "projection audit", "RabbitMQ", "organization.registered")
 
 	t.Run("the events leave", func(t *testing.T) {
 		env := environment(t, filepath.Join(dir, "demo.env"))
@@ -294,23 +295,12 @@ func leave(t *testing.T, run func(t *testing.T, name, extra string) string, env 
 // correct corrects the story's measurement to a value that was not there
 // before, and gives the position.
 func correct(t *testing.T, env map[string]string, key string) int64 {
-	base := strings.TrimSuffix(env["API"], "/v1")
-	indicator := "/v1/indicators/" + env["INDICATOR"]
-	series, err := (&restclient.Client{Base: base, Token: env["VERA"]}).Do(t.Context(), restclient.Request{
-		Method: http.MethodGet, Path: indicator + "/series?from=2025-01-01&to=2025-12-31",
-	})
-	if err != nil {
-		t.Errorf("series: %v", err)
-		return 0
-	}
-	id := regexp.MustCompile(`"measurementId":"([^"]+)"`).FindSubmatch(series.Body)
-	if id == nil {
-		t.Errorf("no measurement in %s", series.Body)
-		return 0
-	}
-	answer, err := (&restclient.Client{Base: base, Token: env["INES"]}).Do(t.Context(), restclient.Request{
-		Method: http.MethodPost, Path: indicator + "/commands/correct", Key: key, IfMatch: "*",
-		Body: map[string]string{"measurementId": string(id[1]), "value": fmt.Sprintf("90.%d", time.Now().UnixNano()), "reason": "example"},
+	answer, err := (&restclient.Client{Base: strings.TrimSuffix(env["API"], "/v1"), Token: env["INES"]}).Do(t.Context(), restclient.Request{
+		Method: http.MethodPost, Path: "/v1/indicators/" + env["INDICATOR"] + "/commands/correct", Key: key, IfMatch: "*",
+		Body: map[string]any{
+			"period": map[string]string{"start": "2022-01-01", "end": "2022-12-31"},
+			"value":  fmt.Sprintf("0.5%d", time.Now().UnixNano()), "reason": "example",
+		},
 	})
 	if err != nil {
 		t.Errorf("correct: %v", err)

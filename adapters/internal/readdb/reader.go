@@ -15,9 +15,14 @@ import (
 	"strata.dev/strata/domain/fault"
 )
 
-// pollEvery is how often a waiting reader looks by itself: for a projector in
-// another process, and for a switch, which no signal of ours may have seen.
-const pollEvery = 25 * time.Millisecond
+// A waiting reader also looks by itself: for a projector in another process, and
+// for a switch, which no signal of ours may have seen. It begins with pollFirst,
+// since what one waits for mostly comes soon, and doubles up to pollLast: who
+// follows the log for hours costs the database little.
+const (
+	pollFirst = 25 * time.Millisecond
+	pollLast  = 400 * time.Millisecond
+)
 
 // Reader reads the live generation of a projection, always as one organization.
 // Safe for concurrent use.
@@ -73,13 +78,13 @@ func (r *Reader) InTenantTx(ctx context.Context, ask query.Read, fn func(ctx con
 	}
 	patience := time.NewTimer(ask.Patience())
 	defer patience.Stop()
-	for {
+	for poll := pollFirst; ; poll = min(2*poll, pollLast) {
 		_, changed := r.signal.Look()
 		reached, err := r.once(ctx, ask, fn)
 		if err != nil || reached >= ask.MinPosition {
 			return refusal(ctx, err)
 		}
-		if err := r.pause(ctx, changed, patience.C); err != nil {
+		if err := r.pause(ctx, changed, patience.C, poll); err != nil {
 			return behind(ask.MinPosition, reached, err)
 		}
 	}
@@ -87,8 +92,8 @@ func (r *Reader) InTenantTx(ctx context.Context, ask query.Read, fn func(ctx con
 
 var errPatience = errors.New("waited long enough")
 
-func (r *Reader) pause(ctx context.Context, changed <-chan struct{}, patience <-chan time.Time) error {
-	poll := time.NewTimer(pollEvery)
+func (r *Reader) pause(ctx context.Context, changed <-chan struct{}, patience <-chan time.Time, most time.Duration) error {
+	poll := time.NewTimer(most)
 	defer poll.Stop()
 	select {
 	case <-changed:

@@ -55,10 +55,11 @@ func TestAPageReadAheadIsDroppedWhenItIsNotNext(t *testing.T) {
 	o := &outbox{}
 	calls := 0
 	o.refuse = func(ids []string) error {
-		switch calls++; {
-		case calls == 2: // 11 to 20
+		calls++
+		switch calls {
+		case 2: // 11 to 20
 			return &partial{n: 4}
-		case calls == 5:
+		case 5:
 			return errors.New("not now")
 		}
 		return nil

@@ -11,6 +11,10 @@
 // must continue the cursor without a gap: a gap stops the group (GapError),
 // since skipping it would lose events for good.
 //
+// While a relay publishes a full page, the next one is read and made into messages
+// (ahead.go). It is used if the cursor, asked for when its turn has come, is where
+// it begins, and dropped otherwise; what counts and when does not change by it.
+//
 // # What is held meanwhile
 //
 // Nothing. The Subscriber's transactions are none (openAutocommit): while a

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/google/uuid"
 
@@ -30,15 +31,15 @@ type Result struct {
 type Options struct {
 	Base   string // of the API: "http://127.0.0.1:8080"
 	Issuer *oidc.Issuer
-	// Progress is told after each step how many of how many are done. It is not
-	// called if everything was loaded before.
+	// Progress is told after each step how many of how many are done, one step at
+	// a time. It is not called if everything was loaded before.
 	Progress func(done, total int, what string)
 }
 
 // Load makes the demo organization, or finds it made. What an earlier loading
 // did is not done again.
 func Load(ctx context.Context, o Options) (Result, error) {
-	l := &loading{o: o, result: Result{Tokens: map[string]string{}}, people: map[string]person{}}
+	l := &loading{o: o, result: Result{Tokens: map[string]string{}}, people: map[string]person{}, indicators: map[string]string{}}
 	if err := l.load(ctx); err != nil {
 		return Result{}, err
 	}
@@ -47,15 +48,16 @@ func Load(ctx context.Context, o Options) (Result, error) {
 
 // loading is one Load.
 type loading struct {
-	o           Options
-	agenda      Agenda
-	result      Result
-	people      map[string]person
-	done, total int
-
-	objectives map[string]string // number → id
+	o          Options
+	agenda     Agenda
+	result     Result
+	people     map[string]person
 	indicators map[string]string // number → id
-	position   int64             // of the last command
+	total      int
+
+	mu       sync.Mutex // of what is below: two of the steps run at once
+	done     int
+	position int64 // of the last command
 }
 
 func (l *loading) load(ctx context.Context) (err error) {
@@ -68,8 +70,8 @@ func (l *loading) load(ctx context.Context) (err error) {
 	if found, err := l.find(ctx); found || err != nil {
 		return err
 	}
-	l.total = len(Members) + len(l.agenda.Goals) + len(l.agenda.Targets) + len(l.agenda.Indicators) + len(aims) + len(l.batches()) + len(approval)
-	for _, step := range []func(context.Context) error{l.enrol, l.draft, l.define, l.aim, l.measure, l.approve} {
+	l.total = len(Members[2:]) + len(l.agenda.Goals) + len(l.agenda.Targets) + len(l.agenda.Indicators) + len(l.batches()) + len(approval)
+	for _, step := range []func(context.Context) error{l.enrol, l.draft, l.measure, l.approve} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -79,6 +81,8 @@ func (l *loading) load(ctx context.Context) (err error) {
 }
 
 func (l *loading) step(what string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.done++
 	if l.o.Progress != nil {
 		l.o.Progress(l.done, l.total, what)
@@ -101,6 +105,8 @@ func (l *loading) post(ctx context.Context, who, key, path string, body, v any) 
 	if err != nil {
 		return err
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.position = max(l.position, position)
 	return nil
 }
@@ -183,7 +189,6 @@ func (l *loading) enrol(ctx context.Context) error {
 		}
 		l.step("people")
 	}
-	l.done = len(Members)
 	return nil
 }
 

@@ -3,6 +3,8 @@ package demo
 import (
 	"context"
 	"strings"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // notice is what whoever reads the strategy is told about where it comes from.
@@ -36,38 +38,61 @@ func (l *loading) draft(ctx context.Context) error {
 			return err
 		}
 		goals[g.Number] = added.GoalID
-		l.step("goals")
+		l.step("plan")
 	}
-	l.objectives = map[string]string{}
-	for _, t := range l.agenda.Targets {
-		var added struct{ ObjectiveID string }
-		err := l.post(ctx, "sam", "target "+t.Number, commands+"add-objective",
-			map[string]string{"goalId": goals[parent(t.Number)], "identifier": "SDG" + t.Number, "sequence": t.Number, "name": t.Title}, &added)
-		if err != nil {
-			return err
+	// The strategy takes one command after the other; the indicators of what is
+	// there already are defined meanwhile, in the order of the Agenda, too.
+	there := make(chan objective, len(l.agenda.Targets))
+	parts, ctx := errgroup.WithContext(ctx)
+	parts.Go(func() error {
+		defer close(there)
+		for _, t := range l.agenda.Targets {
+			var added struct{ ObjectiveID string }
+			err := l.post(ctx, "sam", "target "+t.Number, commands+"add-objective",
+				map[string]string{"goalId": goals[parent(t.Number)], "identifier": "SDG" + t.Number, "sequence": t.Number, "name": t.Title}, &added)
+			if err != nil {
+				return err
+			}
+			there <- objective{t.Number, added.ObjectiveID}
+			l.step("plan")
 		}
-		l.objectives[t.Number] = added.ObjectiveID
-		l.step("targets")
-	}
-	return nil
+		return nil
+	})
+	parts.Go(func() error {
+		for o := range there {
+			if err := l.define(ctx, o); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return parts.Wait()
 }
+
+// objective is a target that the strategy has.
+type objective struct{ number, id string }
 
 // parent is the number that a number belongs to.
 func parent(number string) string { return number[:strings.LastIndex(number, ".")] }
 
-// define defines the indicators.
-func (l *loading) define(ctx context.Context) error {
-	l.indicators = map[string]string{}
+// define defines the indicators of a target, and what they should reach.
+func (l *loading) define(ctx context.Context, o objective) error {
 	for _, i := range l.agenda.Indicators {
+		if parent(i.Number) != o.number {
+			continue
+		}
 		var defined struct{ IndicatorID string }
 		err := l.post(ctx, "sam", "indicator "+i.Number, "/v1/indicators", map[string]any{
-			"strategyId": l.result.Strategy, "objectiveId": l.objectives[parent(i.Number)], "definition": i.definition(),
+			"strategyId": l.result.Strategy, "objectiveId": o.id, "definition": i.definition(),
 		}, &defined)
 		if err != nil {
 			return err
 		}
 		l.indicators[i.Number] = defined.IndicatorID
-		l.step("indicators")
+		if err := l.aim(ctx, i); err != nil {
+			return err
+		}
+		l.step("plan")
 	}
 	return nil
 }

@@ -6,25 +6,16 @@ import (
 )
 
 // aim sets what the Agenda wants to be reached, where it names a number.
-func (l *loading) aim(ctx context.Context) error {
-	for _, i := range l.agenda.Indicators {
-		a, ok := aims[i.Number]
-		if !ok {
-			continue
-		}
-		if a.value != "" {
-			start, end := i.Measured.adopted()
-			err := l.post(ctx, "sam", "aim "+i.Number, "/v1/indicators/"+l.indicators[i.Number]+"/commands/set-target", map[string]any{
-				"period": map[string]string{"start": start, "end": end}, "value": a.value, "reason": a.why,
-				"note": "Set for the time of adoption, so that every value since is measured against it.",
-			}, nil)
-			if err != nil {
-				return err
-			}
-		}
-		l.step("aims")
+func (l *loading) aim(ctx context.Context, i Indicator) error {
+	a := aims[i.Number]
+	if a.value == "" {
+		return nil
 	}
-	return nil
+	start, end := i.Measured.adopted()
+	return l.post(ctx, "sam", "aim "+i.Number, "/v1/indicators/"+l.indicators[i.Number]+"/commands/set-target", map[string]any{
+		"period": map[string]string{"start": start, "end": end}, "value": a.value, "reason": a.why,
+		"note": "Set for the time of adoption, so that every value since is measured against it.",
+	}, nil)
 }
 
 // batchSize is how many values go into one request: as many as it takes

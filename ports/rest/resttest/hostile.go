@@ -93,9 +93,9 @@ func replace(v any, at []any, with func(any) any) any {
 	return v
 }
 
-// texts stand for a value in JSON that is none, or that two readers take
-// differently (item 53 of the corpus of hostile input).
-var texts = []string{
+// NoValues stand where a value stands in JSON and are none, or two readers take
+// them differently.
+var NoValues = []string{
 	`1e999`, `-1e999`, `1E400`, `NaN`, `Infinity`, `0x10`, `01`, `.5`, `1.`, `+1`, `'text'`, `undefined`, `True`, `nul`, ``,
 	`"\ud800"`, `"\udc00\ud800"`, `"a\u0000b"`, "\"a\x00b\"", "\"\xff\"", "\"\xc0\xaf\"", "\"\xed\xa0\x80\"", "\"line\nbreak\"", `"\x41"`, `"open`,
 	`[1,]`, `{"a":1,}`, `{"a" 1}`, `{a:1}`, `{"a":1,"a":2}`, `{"a":{"b":1,"\u0062":2}}`, `/* comment */ 1`, `1 // comment`, `9223372036854775808 1`,
@@ -111,7 +111,7 @@ func Wreck(t *rapid.T, value any) (body, how string) {
 		const mark = "\u0001here\u0001"
 		at := rapid.SampledFrom(places(value, nil)).Draw(t, "place")
 		text := encode(t, replace(value, at, func(any) any { return mark }))
-		bad := rapid.SampledFrom(texts).Draw(t, "text")
+		bad := rapid.SampledFrom(NoValues).Draw(t, "text")
 		return strings.Replace(text, encode(t, mark), bad, 1), fmt.Sprintf("%.20q at %v", bad, at)
 	case "BOM":
 		return "\ufeff" + encode(t, value), how
