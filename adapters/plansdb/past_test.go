@@ -48,8 +48,12 @@ func (f *fixture) ask(t *testing.T, r query.Read, strategies, indicators []uuid.
 	t.Helper()
 	ctx := t.Context()
 	a := answers{
-		map[string][]query.Strategy{}, map[string][]query.Scorecard{}, map[string]query.Indicator{},
-		map[string][]query.SeriesPoint{}, map[string][]query.Break{}, map[string]string{},
+		map[string][]query.Strategy{},
+		map[string][]query.Scorecard{},
+		map[string]query.Indicator{},
+		map[string][]query.SeriesPoint{},
+		map[string][]query.Break{},
+		map[string]string{},
 	}
 	for _, id := range strategies {
 		for _, content := range []string{"", query.WorkingContent, query.InForceContent} {

@@ -3,7 +3,6 @@ package rabbitmq
 import (
 	"context"
 	"fmt"
-	"hash/maphash"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -22,6 +21,7 @@ type batch struct {
 
 	confirms []*amqp.DeferredConfirmation // of the messages sent
 	waiting  [lanes][]int                 // per lane: messages sent and not settled, oldest first
+	chosen   map[string]int               // lanes of the ordering keys of the batch
 	bad      int                          // first message that was refused; -1 = none
 	cause    error                        // why it was
 }
@@ -37,13 +37,16 @@ func (b *batch) publish(ctx context.Context) *PublishError {
 	// the connection is dropped anyway.
 	defer func() { _ = b.session.link.socket.uncork() }()
 	for i, m := range b.messages {
-		at := b.laneOf(m)
-		lane := &b.session.lanes[at]
 		if i > 0 && !b.session.proven {
 			if err := b.settleAll(ctx); err != nil {
 				return b.fail(err)
 			}
 		}
+		at, err := b.laneOf(ctx, m)
+		if err != nil {
+			return b.fail(err)
+		}
+		lane := &b.session.lanes[at]
 		for len(b.waiting[at]) >= lane.window {
 			if err := b.settle(ctx, at); err != nil {
 				return b.fail(err)
@@ -73,13 +76,45 @@ func (b *batch) publish(ctx context.Context) *PublishError {
 }
 
 // laneOf keeps messages of one ordering key on one channel, which keeps their
-// order. Batches follow each other, so the order between them is kept anyway.
-func (b *batch) laneOf(m *message.Message) int {
+// order, and gives a key that is new to the batch to the channel with less to
+// confirm. Batches follow each other, so the order between them is kept anyway.
+func (b *batch) laneOf(ctx context.Context, m *message.Message) (int, error) {
 	key := m.Metadata[OrderingKey]
 	if key == "" || len(b.messages) < spreadFrom {
-		return 0
+		return 0, nil
 	}
-	return int(maphash.String(b.session.seed, key) % lanes)
+	if at, known := b.chosen[key]; known {
+		return at, nil
+	}
+	best := 0
+	for at := range b.waiting {
+		if err := b.settleDone(ctx, at); err != nil {
+			return 0, err
+		}
+		if len(b.waiting[at]) < len(b.waiting[best]) {
+			best = at
+		}
+	}
+	if b.chosen == nil {
+		b.chosen = make(map[string]int)
+	}
+	b.chosen[key] = best
+	return best, nil
+}
+
+// settleDone takes the confirms of a lane that are there.
+func (b *batch) settleDone(ctx context.Context, at int) error {
+	for len(b.waiting[at]) > 0 {
+		select {
+		case <-b.confirms[b.waiting[at][0]].Done():
+			if err := b.settle(ctx, at); err != nil {
+				return err
+			}
+		default:
+			return nil
+		}
+	}
+	return nil
 }
 
 // settleAll waits for all outstanding confirms.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/maphash"
 	"sync"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -19,8 +18,7 @@ const lanes = 2
 type session struct {
 	link   *link
 	lanes  [lanes]lane
-	seed   maphash.Seed // of the choice of a lane
-	proven bool         // a message was confirmed; used by the Publish at work only
+	proven bool // a message was confirmed; used by the Publish at work only
 
 	blocks  chan amqp.Blocking
 	dropped chan struct{}
@@ -45,7 +43,7 @@ func (p *Publisher) connect() (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &session{link: l, seed: maphash.MakeSeed(), dropped: make(chan struct{})}
+	s := &session{link: l, dropped: make(chan struct{})}
 	stop := context.AfterFunc(p.life, l.cut)
 	defer stop()
 	if err := s.open(p.opts); err != nil {
