@@ -5,11 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // How long somebody waits for the log before the server is asked whether it is
@@ -17,7 +18,7 @@ import (
 // to hear that nothing answers. Answered, the wait goes on: slow is not silent.
 const (
 	pulseAfter    = 500 * time.Millisecond
-	pulsePatience = time.Second
+	pulsePatience = 1500 * time.Millisecond
 	pulseAgain    = 200 * time.Millisecond // between attempts while it is silent
 )
 
@@ -135,18 +136,42 @@ func (p *pulse) ask() {
 	}
 }
 
-// attempt returns errSilent if the server says nothing.
+// attempt returns errSilent if the server says nothing. A busy one may not be
+// done with a connection in time, but the first byte of it says that it lives.
 func (p *pulse) attempt() error {
 	ctx, cancel := context.WithTimeout(p.life, pulsePatience)
 	defer cancel()
-	conn, err := pgx.ConnectConfig(ctx, p.cfg)
+	var said atomic.Bool
+	cfg := p.cfg.Copy()
+	dial := cfg.DialFunc
+	cfg.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := dial(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		return &hearing{Conn: conn, said: &said}, nil
+	}
+	conn, err := pgx.ConnectConfig(ctx, cfg)
 	if err == nil {
 		closeQuietly(conn)
 		return nil
 	}
-	var said *pgconn.PgError
-	if errors.As(err, &said) || p.life.Err() != nil {
+	if said.Load() || p.life.Err() != nil {
 		return nil
 	}
 	return fmt.Errorf("%w: %w", errSilent, err)
+}
+
+// hearing notes that the server said something.
+type hearing struct {
+	net.Conn
+	said *atomic.Bool
+}
+
+func (h *hearing) Read(b []byte) (int, error) {
+	n, err := h.Conn.Read(b)
+	if n > 0 {
+		h.said.Store(true)
+	}
+	return n, err
 }

@@ -8,10 +8,6 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// spreadFrom is how many messages a batch must have to be spread over the lanes.
-// Smaller ones keep the order of all their messages for nothing.
-const spreadFrom = 64
-
 // batch is one Publish on its way.
 type batch struct {
 	session   *session
@@ -20,8 +16,7 @@ type batch struct {
 	messages  []*message.Message
 
 	confirms []*amqp.DeferredConfirmation // of the messages sent
-	waiting  [lanes][]int                 // per lane: messages sent and not settled, oldest first
-	chosen   map[string]int               // lanes of the ordering keys of the batch
+	settled  int                          // how many of them are settled, from the first on
 	bad      int                          // first message that was refused; -1 = none
 	cause    error                        // why it was
 }
@@ -42,13 +37,8 @@ func (b *batch) publish(ctx context.Context) *PublishError {
 				return b.fail(err)
 			}
 		}
-		at, err := b.laneOf(ctx, m)
-		if err != nil {
-			return b.fail(err)
-		}
-		lane := &b.session.lanes[at]
-		for len(b.waiting[at]) >= lane.window {
-			if err := b.settle(ctx, at); err != nil {
+		for len(b.confirms)-b.settled >= b.session.window {
+			if err := b.settle(ctx); err != nil {
 				return b.fail(err)
 			}
 		}
@@ -59,12 +49,11 @@ func (b *batch) publish(ctx context.Context) *PublishError {
 		if err != nil {
 			return b.unsendable(ctx, i, err)
 		}
-		d, err := lane.channel.PublishWithDeferredConfirm(b.exchange, key, b.mandatory, false, p)
+		d, err := b.session.channel.PublishWithDeferredConfirm(b.exchange, key, b.mandatory, false, p)
 		if err != nil {
 			return b.fail(fmt.Errorf("send: %w", err))
 		}
 		b.confirms = append(b.confirms, d)
-		b.waiting[at] = append(b.waiting[at], i)
 	}
 	if err := b.settleAll(ctx); err != nil {
 		return b.fail(err)
@@ -75,63 +64,19 @@ func (b *batch) publish(ctx context.Context) *PublishError {
 	return nil
 }
 
-// laneOf keeps messages of one ordering key on one channel, which keeps their
-// order, and gives a key that is new to the batch to the channel with less to
-// confirm. Batches follow each other, so the order between them is kept anyway.
-func (b *batch) laneOf(ctx context.Context, m *message.Message) (int, error) {
-	key := m.Metadata[OrderingKey]
-	if key == "" || len(b.messages) < spreadFrom {
-		return 0, nil
-	}
-	if at, known := b.chosen[key]; known {
-		return at, nil
-	}
-	best := 0
-	for at := range b.waiting {
-		if err := b.settleDone(ctx, at); err != nil {
-			return 0, err
-		}
-		if len(b.waiting[at]) < len(b.waiting[best]) {
-			best = at
-		}
-	}
-	if b.chosen == nil {
-		b.chosen = make(map[string]int)
-	}
-	b.chosen[key] = best
-	return best, nil
-}
-
-// settleDone takes the confirms of a lane that are there.
-func (b *batch) settleDone(ctx context.Context, at int) error {
-	for len(b.waiting[at]) > 0 {
-		select {
-		case <-b.confirms[b.waiting[at][0]].Done():
-			if err := b.settle(ctx, at); err != nil {
-				return err
-			}
-		default:
-			return nil
-		}
-	}
-	return nil
-}
-
 // settleAll waits for all outstanding confirms.
 func (b *batch) settleAll(ctx context.Context) error {
-	for at := range b.waiting {
-		for len(b.waiting[at]) > 0 {
-			if err := b.settle(ctx, at); err != nil {
-				return err
-			}
+	for b.settled < len(b.confirms) {
+		if err := b.settle(ctx); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// settle waits for a lane's oldest outstanding confirm.
-func (b *batch) settle(ctx context.Context, at int) error {
-	i := b.waiting[at][0]
+// settle waits for the oldest outstanding confirm.
+func (b *batch) settle(ctx context.Context) error {
+	i := b.settled
 	d := b.confirms[i]
 	select {
 	case <-d.Done():
@@ -146,24 +91,24 @@ func (b *batch) settle(ctx context.Context, at int) error {
 		}
 	}
 	if !d.Acked() {
-		if b.session.lanes[at].channel.IsClosed() {
+		if b.session.channel.IsClosed() {
 			return fmt.Errorf("%w: the connection was lost", ErrUnconfirmed)
 		}
 		b.refuse(i, ErrRefused)
 	}
 	b.session.proven = true
-	b.waiting[at] = b.waiting[at][1:]
-	b.collectReturns(at)
+	b.settled++
+	b.collectReturns()
 	return nil
 }
 
-// collectReturns takes what has come back on a lane. A return precedes the
+// collectReturns takes what has come back. A return precedes the
 // confirm of its message, and one goroutine of the library hands over both: once
 // a message is settled, its return, if any, is here.
-func (b *batch) collectReturns(at int) {
+func (b *batch) collectReturns() {
 	for {
 		select {
-		case r, ok := <-b.session.lanes[at].returns:
+		case r, ok := <-b.session.returns:
 			if !ok {
 				return
 			}
@@ -198,9 +143,7 @@ func (b *batch) fail(err error) *PublishError {
 	for safe < len(b.confirms) && b.confirms[safe].Acked() {
 		safe++
 	}
-	for at := range b.session.lanes {
-		b.collectReturns(at)
-	}
+	b.collectReturns()
 	if b.bad >= 0 {
 		safe = min(safe, b.bad)
 	}

@@ -8,11 +8,9 @@
 // them outstanding). Everything else is an error and the batch is published
 // again: at least once, never lost. One deadline covers the whole batch.
 //
-// A large batch goes out over two channels, because to the broker a channel is one
-// process that routes one message after the other. Messages with the same
-// OrderingKey (the events of one stream) share a channel and stay in their order;
-// batches follow each other. Writes to the socket are gathered while a batch is
-// under way, and leave before anybody waits for a confirm.
+// One channel carries everything, so a queue gets messages in the order in which
+// they were given. Writes to the socket are gathered while a batch is under way,
+// and leave before anybody waits for a confirm.
 //
 // A supervisor keeps one connection. After any doubt about what arrived (a
 // confirm that did not come, a channel that closed) that connection is dropped

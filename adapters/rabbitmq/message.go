@@ -26,10 +26,6 @@ const (
 	TypeProperty          = propertyPrefix + "type"
 	CorrelationIDProperty = propertyPrefix + "correlation-id"
 	TimestampProperty     = propertyPrefix + "timestamp" // seconds since 1970
-
-	// OrderingKey is not sent: messages of a batch that have the same one reach
-	// queues in their order.
-	OrderingKey = propertyPrefix + "ordering-key"
 )
 
 // Headers of an event's message; all strings.
@@ -55,7 +51,6 @@ func (m Messages) Message(e eventlog.Event) (*message.Message, error) {
 	msg := &message.Message{UUID: a.ID, Payload: body, Metadata: make(message.Metadata, 16)}
 	md := msg.Metadata
 	md[RoutingKeyProperty] = a.RoutingKey
-	md[OrderingKey] = e.StreamID
 	md[ContentTypeProperty] = cloudevents.ContentType
 	md[TypeProperty] = a.Type
 	md[TimestampProperty] = strconv.FormatInt(e.RecordedAt.Unix(), 10)
@@ -102,7 +97,6 @@ func publishing(m *message.Message, headers amqp.Table) (key string, p amqp.Publ
 			return "", p, fmt.Errorf("%s is longer than %d bytes", k, shortLimit)
 		}
 		switch k {
-		case OrderingKey:
 		case RoutingKeyProperty:
 			key = v
 		case ContentTypeProperty:

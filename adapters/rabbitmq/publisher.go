@@ -145,8 +145,7 @@ func Open(url string, opts Options) (*Publisher, error) {
 	return p, nil
 }
 
-// Publish sends messages to the exchange called topic, those of one OrderingKey in
-// order, and returns nil when the broker has all of them in queues. Otherwise the
+// Publish sends messages to the exchange called topic, in order, and returns nil when the broker has all of them in queues. Otherwise the
 // error is a *PublishError. It ends early when the first message's context does.
 func (p *Publisher) Publish(topic string, messages ...*message.Message) error {
 	if len(messages) == 0 {

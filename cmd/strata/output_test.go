@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 )
@@ -94,13 +95,31 @@ func TestProgressModes(t *testing.T) {
 		progressAuto: `{"task":"rebuild plans"`, // no terminal
 		progressBar:  "rebuild plans load",
 	} {
-		var out bytes.Buffer
+		var out terminal
 		report := (&cli{progress: mode}).reporter(&out, "events")
 		report(progress{Task: "rebuild plans", Phase: "load", Done: 5, Total: 10, PerSecond: 3, ETASeconds: 2})
-		if !strings.Contains(out.String(), want) || want == "" && out.Len() > 0 {
-			t.Errorf("%s: %q, want %q", mode, out.String(), want)
+		if said := out.String(); !strings.Contains(said, want) || want == "" && said != "" {
+			t.Errorf("%s: %q, want %q", mode, said, want)
 		}
 	}
+}
+
+// terminal may be written to while it is read: a bar moves by itself.
+type terminal struct {
+	mu  sync.Mutex
+	out bytes.Buffer
+}
+
+func (t *terminal) Write(b []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.out.Write(b)
+}
+
+func (t *terminal) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.out.String()
 }
 
 func TestVerdict(t *testing.T) {

@@ -192,7 +192,7 @@ func (w *world) sameLog(changes []history.Change, until []int64) (have counts) {
 }
 
 // days is how many days between are looked at.
-const days = 4
+const days = 2
 
 // sameTables compares the tables of today, and of days between, with the
 // published ones.
