@@ -2,14 +2,11 @@ package plansdb
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
-	"strata.dev/strata/app/eventlog"
 	"strata.dev/strata/app/query"
 	"strata.dev/strata/domain/calendar"
 	"strata.dev/strata/domain/indicator"
@@ -77,23 +74,7 @@ func refuseParked(ctx context.Context, tx pgx.Tx) error {
 }
 
 // basisTarget and basisIndicator are what the digest is made of.
-type (
-	basisTarget struct {
-		Period  calendar.Period   `json:"period"`
-		Dims    indicator.Dims    `json:"dims,omitempty"`
-		Reading indicator.Reading `json:"reading"`
-		Note    string            `json:"note,omitempty"`
-	}
-	basisIndicator struct {
-		ID          string               `json:"id"`
-		ObjectiveID string               `json:"objectiveId"`
-		Definition  indicator.Definition `json:"definition"`
-		Targets     []basisTarget        `json:"targets"`
-	}
-)
-
-// basisDigest is the SHA-256 of the canonical JSON of the strategy's living
-// indicators by id, each with its targets by key.
+// basisDigest is indicator.Digest of the strategy's living indicators.
 func basisDigest(ctx context.Context, tx pgx.Tx, strategyID uuid.UUID) (string, error) {
 	living, err := list(ctx, tx, indicatorsTable, `WHERE strategy_id = $1 AND NOT retired ORDER BY indicator_id`, strategyID.String())
 	if err != nil {
@@ -105,20 +86,15 @@ func basisDigest(ctx context.Context, tx pgx.Tx, strategyID uuid.UUID) (string, 
 	if err != nil {
 		return "", err
 	}
-	of := map[string][]basisTarget{}
+	of := map[string][]indicator.Target{}
 	for _, t := range targets {
-		of[t.indicatorID] = append(of[t.indicatorID], basisTarget{
-			Period: calendar.Period{Start: t.start, End: t.end}, Dims: t.dims, Reading: t.reading, Note: t.note,
+		of[t.indicatorID] = append(of[t.indicatorID], indicator.Target{
+			Period: calendar.Period{Start: t.start, End: t.end}, Dims: t.dims, Reading: t.reading, Epoch: int(t.epoch),
 		})
 	}
-	basis := make([]basisIndicator, 0, len(living))
+	basis := make([]indicator.Basis, 0, len(living))
 	for _, i := range living {
-		basis = append(basis, basisIndicator{ID: i.id, ObjectiveID: i.objectiveID, Definition: i.definition, Targets: of[i.id]})
+		basis = append(basis, indicator.Basis{ID: i.id, ObjectiveID: i.objectiveID, Definition: i.definition, Epoch: int(i.epoch), Targets: of[i.id]})
 	}
-	canonical, err := eventlog.Canonical(basis)
-	if err != nil {
-		return "", fmt.Errorf("indicator basis: %w", err)
-	}
-	sum := sha256.Sum256(canonical)
-	return hex.EncodeToString(sum[:]), nil
+	return indicator.Digest(basis), nil
 }

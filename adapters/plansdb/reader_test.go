@@ -214,8 +214,12 @@ func TestIndicatorBasis(t *testing.T) {
 	if measured, authors := basis(); measured != defined || !slices.Equal(authors, author) {
 		t.Errorf("a measurement changed the basis to %s by %v", measured, authors)
 	}
-	record(indicator.TargetSet{Reading: indicator.Reading{Value: "2"}, Reason: "r"})
+	set := indicator.TargetSet{Reading: indicator.Reading{Value: "2"}, Reason: "r"}
+	record(set)
 	targeted, authors := basis()
+	if want := indicator.Digest([]indicator.Basis{i.State.Apply(other, set).Basis()}); targeted != want {
+		t.Errorf("the read side's digest is %s, the log's %s", targeted, want)
+	}
 	if both := sorted(author[0], other.ID); targeted == defined || !slices.Equal(authors, both) {
 		t.Errorf("after a target by another: %s by %v, want another digest by %v", targeted, authors, both)
 	}

@@ -45,7 +45,7 @@ func TestStrategyComesIntoForce(t *testing.T) {
 
 	s := fold[strategy.State, strategy.Event](t, w.log, w.org, "strategy-"+id.String(), strategy.State.Apply)
 	i := fold[indicator.State, indicator.Event](t, w.log, w.org, "indicator-"+score.String(), indicator.State.Apply)
-	if want := indicator.Digest([]indicator.State{i}); s.Working.IndicatorDigest != want {
+	if want := indicator.Digest([]indicator.Basis{i.Basis()}); s.Working.IndicatorDigest != want {
 		t.Errorf("submitted digest %s, want %s", s.Working.IndicatorDigest, want)
 	}
 	hash := s.Working.ContentHash

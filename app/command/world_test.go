@@ -243,11 +243,13 @@ func (b basis) IndicatorBasis(ctx context.Context, organizationID, strategyID uu
 		by := fact.Actor{ID: m.Actor.ID, Kind: fact.Kind(m.Actor.Kind), At: e.RecordedAt}
 		states[e.StreamID] = states[e.StreamID].Apply(by, body.(indicator.Event))
 	}
-	var mine []indicator.State
+	var mine []indicator.Basis
 	var authors []string
 	for _, s := range states {
 		if s.StrategyID == strategyID.String() {
-			mine = append(mine, s)
+			if !s.Retired {
+				mine = append(mine, s.Basis())
+			}
 			authors = append(authors, s.AuthorsSince(time.Time{})...)
 		}
 	}

@@ -1,6 +1,7 @@
 package indicator
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
@@ -12,36 +13,45 @@ import (
 	"strata.dev/strata/domain/calendar"
 )
 
-// Digest is the hash over the definitions and targets of a strategy's
-// indicators that a submission binds (StrategySubmitted.indicatorDigest): if
-// any of them changes afterwards, so does the digest, and the approved revision
+// Basis is what a submission binds of one indicator.
+type Basis struct {
+	ID, ObjectiveID string
+	Definition      Definition
+	Epoch           int
+	Targets         []Target
+}
+
+// Basis gives what a submission binds of the indicator.
+func (s State) Basis() Basis {
+	b := Basis{ID: s.ID, ObjectiveID: s.ObjectiveID, Definition: s.Definition, Epoch: s.Epoch}
+	for _, t := range s.targets.All() {
+		b.Targets = append(b.Targets, t)
+	}
+	return b
+}
+
+// Digest is the hash over the definitions and targets of a strategy's indicators
+// that are not retired, which a submission binds (StrategySubmitted.indicatorDigest):
+// if any of them changes afterwards, so does the digest, and the approved revision
 // cannot be activated. Measurements are not part of it: facts do not stop.
 //
 // It is SHA-256, in lower-case hexadecimal, over the text
-// "strata.indicator.digest.v1", the number of indicators that are not retired,
-// and for each of them, in the order of their ids: id, objective id, definition,
-// epoch, and its targets in the order of their keys (period, dims, reading,
-// epoch). A text is its length as eight bytes, big-endian, and its UTF-8; a
-// number is its eight bytes; a list is its length and its items; dims are a list
-// of name and value, sorted by name; a struct is its fields in the order of its
-// declaration.
-func Digest(indicators []State) string {
-	living := slices.DeleteFunc(slices.Clone(indicators), func(s State) bool { return !s.Exists() || s.Retired })
-	slices.SortFunc(living, func(a, b State) int { return cmp.Compare(a.ID, b.ID) })
+// "strata.indicator.digest.v1", the number of indicators, and for each of them,
+// in the order of their ids: id, objective id, definition, epoch, and its targets
+// (period, dims, reading, epoch) in the order of their encoding. A text is its
+// length as eight bytes, big-endian, and its UTF-8; a number is its eight bytes;
+// a list is its length and its items; dims are a list of name and value, sorted
+// by name; a struct is its fields in the order of its declaration.
+func Digest(indicators []Basis) string {
+	sorted := slices.SortedFunc(slices.Values(indicators), func(a, b Basis) int { return cmp.Compare(a.ID, b.ID) })
 	var w writer
 	w.texts("strata.indicator.digest.v1")
-	w.number(len(living))
-	for _, s := range living {
-		w.texts(s.ID, s.ObjectiveID)
-		w.definition(s.Definition)
-		w.number(s.Epoch)
-		w.number(s.targets.Len())
-		for _, t := range s.targets.All() {
-			w.period(t.Period)
-			w.dims(t.Dims)
-			w.texts(string(t.Value), t.OriginalText, t.DescriptorName, t.Descriptor)
-			w.number(t.Epoch)
-		}
+	w.number(len(sorted))
+	for _, b := range sorted {
+		w.texts(b.ID, b.ObjectiveID)
+		w.definition(b.Definition)
+		w.number(b.Epoch)
+		w.targets(b.Targets)
 	}
 	sum := sha256.Sum256(w)
 	return hex.EncodeToString(sum[:])
@@ -99,6 +109,21 @@ func (w *writer) externalRefs(list []ExternalRef) {
 	for _, r := range list {
 		w.texts(r.SourceID, r.Ref)
 	}
+}
+
+func (w *writer) targets(list []Target) {
+	encoded := make([][]byte, 0, len(list))
+	for _, t := range list {
+		var one writer
+		one.period(t.Period)
+		one.dims(t.Dims)
+		one.texts(string(t.Value), t.OriginalText, t.DescriptorName, t.Descriptor)
+		one.number(t.Epoch)
+		encoded = append(encoded, one)
+	}
+	slices.SortFunc(encoded, bytes.Compare)
+	w.number(len(encoded))
+	*w = append(*w, bytes.Join(encoded, nil)...)
 }
 
 func (w *writer) definition(d Definition) {
