@@ -348,6 +348,23 @@ func TestAStopFinishesTheBatchInFlight(t *testing.T) {
 	s.await(t, upTo(100)) // none twice
 }
 
+// TestAStopWhileStartingIsAStop ends consumers before they are up. A router
+// that is closed before it runs waits for its handlers in vain.
+func TestAStopWhileStartingIsAStop(t *testing.T) {
+	log, s := testenv.Log(t), &sink{}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	for i := range 50 {
+		c, err := consumer.New(log.App, []consumer.Group{{Name: "all", Handler: s.handle}}, consumer.Options{Logger: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Run(ended); err != nil {
+			t.Fatalf("stop %d: %v", i, err)
+		}
+	}
+}
+
 func TestRunSaysThatADrainWasNotComplete(t *testing.T) {
 	log := testenv.Log(t)
 	logfill.Append(t, testenv.Pool(t, log.App), 1)

@@ -151,9 +151,18 @@ func (c *Consumers) Run(ctx context.Context) error {
 	routed := make(chan error, 1)
 	go func() { routed <- router.Run(context.WithoutCancel(ctx)) }()
 
+	// A router that is closed while it starts waits for handlers it has not
+	// started, in vain: it is up before anything is said to it.
+	stop := ctx.Done()
 	var failure error
 	select {
-	case <-ctx.Done():
+	case <-router.Running():
+	case err := <-routed:
+		routed <- err
+		stop = nil
+	}
+	select {
+	case <-stop:
 		failure = c.drain()
 		if err := router.Close(); err != nil {
 			failure = errors.Join(failure, fmt.Errorf("router: %w", err))

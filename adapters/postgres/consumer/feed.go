@@ -29,10 +29,12 @@ type feed struct {
 	reader *reader
 }
 
-// Subscribe detaches the subscription from ctx: the router ends it before its
-// Close, and a batch in flight would be published and then taken back.
+// Subscribe must be given the context of a router that is closed only after the
+// group has drained: its end ends the subscription, whatever is in flight. It is
+// all that surely ends it: a router that is closed right after its start may
+// find its own context ended first, and then does not close the subscriber.
 func (f feed) Subscribe(ctx context.Context, topic string) (<-chan *message.Message, error) {
-	in, err := f.Subscriber.Subscribe(context.WithoutCancel(ctx), topic)
+	in, err := f.Subscriber.Subscribe(ctx, topic)
 	if err != nil {
 		return nil, err
 	}
