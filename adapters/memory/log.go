@@ -58,7 +58,21 @@ func (l *Log) Append(ctx context.Context, cmd eventlog.Command) (eventlog.Receip
 	if actual := int64(len(stream)); actual != cmd.ExpectedVersion {
 		return eventlog.Receipt{}, &eventlog.VersionError{StreamID: cmd.StreamID, Expected: cmd.ExpectedVersion, Actual: actual}
 	}
+	if l.disturbed(cmd) {
+		return eventlog.Receipt{}, eventlog.ErrNotQuiet
+	}
 	return l.record(cmd), nil
+}
+
+// disturbed says whether something was recorded that cmd rules out; l.mu is held.
+func (l *Log) disturbed(cmd eventlog.Command) bool {
+	q := cmd.Quiet
+	if q == nil || q.After >= int64(len(l.events)) {
+		return false
+	}
+	return slices.ContainsFunc(l.events[q.After:], func(e eventlog.Event) bool {
+		return e.OrganizationID == cmd.OrganizationID && slices.Contains(q.Types, e.Type)
+	})
 }
 
 // record appends what has been found acceptable; l.mu is held.

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -23,15 +24,20 @@ WITH asked AS MATERIALIZED (
 	SELECT c.n, c.command_id, c.command_hash, c.organization_id, c.stream_id, c.expected, c.lead,
 	       coalesce(h.version, 0) AS actual,
 	       coalesce(h.organization_id <> c.organization_id, false) AS taken,
-	       (SELECT k.position FROM public.events k WHERE k.command_id = c.command_id) IS NOT NULL AS known
-	FROM unnest($1::uuid[], $2::bytea[], $3::uuid[], $4::text[], $5::bigint[], $6::boolean[])
-	     WITH ORDINALITY AS c(command_id, command_hash, organization_id, stream_id, expected, lead, n)
+	       (SELECT k.position FROM public.events k WHERE k.command_id = c.command_id) IS NOT NULL AS known,
+	       CASE WHEN c.quiet_after < 0 THEN false ELSE (
+	           SELECT q.position FROM public.events q
+	           WHERE q.position > c.quiet_after AND q.organization_id = c.organization_id
+	             AND q.type = ANY (string_to_array(c.quiet_types, ','))
+	           ORDER BY q.position LIMIT 1) IS NOT NULL END AS stirred
+	FROM unnest($1::uuid[], $2::bytea[], $3::uuid[], $4::text[], $5::bigint[], $6::boolean[], $15::bigint[], $16::text[])
+	     WITH ORDINALITY AS c(command_id, command_hash, organization_id, stream_id, expected, lead, quiet_after, quiet_types, n)
 	LEFT JOIN LATERAL (
 		SELECT e.version, e.organization_id FROM public.events e
 		WHERE e.stream_id = c.stream_id ORDER BY e.version DESC LIMIT 1
 	) h ON true
 ), winners AS MATERIALIZED (
-	SELECT * FROM asked WHERE lead AND NOT known AND NOT taken AND actual = expected
+	SELECT * FROM asked WHERE lead AND NOT known AND NOT taken AND NOT stirred AND actual = expected
 ), tail AS MATERIALIZED (
 	SELECT coalesce(max(t.position), 0) AS position, greatest(clock_timestamp(), max(t.recorded_at)) AS recorded_at
 	FROM (SELECT e.position, e.recorded_at FROM public.events e ORDER BY e.position DESC LIMIT 1) t
@@ -58,7 +64,8 @@ WITH asked AS MATERIALIZED (
 ), told AS MATERIALIZED (
 	SELECT pg_notify($14, max(position)::text) FROM recorded HAVING count(*) > 0
 )
-SELECT a.actual, a.known, a.taken, a.lead AND NOT a.known AND NOT a.taken AND a.actual = a.expected AS won,
+SELECT a.actual, a.known, a.taken, a.stirred,
+       a.lead AND NOT a.known AND NOT a.taken AND NOT a.stirred AND a.actual = a.expected AS won,
        tail.position, tail.recorded_at, (SELECT count(*) FROM told) AS told
 FROM asked a CROSS JOIN tail
 ORDER BY a.n`
@@ -66,13 +73,14 @@ ORDER BY a.n`
 
 // verdict is what the log says about one command of a group.
 type verdict struct {
-	Actual int64     // version of its stream before the group
-	Known  bool      // the command id is in the log already
-	Taken  bool      // the stream is another organization's
-	Won    bool      // its events are recorded
-	Tail   int64     // head of the log before the group
-	At     time.Time // recorded_at of the group
-	Told   int64     // notifications queued: 1 if anything was recorded
+	Actual  int64     // version of its stream before the group
+	Known   bool      // the command id is in the log already
+	Taken   bool      // the stream is another organization's
+	Stirred bool      // something was recorded that it rules out
+	Won     bool      // its events are recorded
+	Tail    int64     // head of the log before the group
+	At      time.Time // recorded_at of the group
+	Told    int64     // notifications queued: 1 if anything was recorded
 }
 
 // send runs one group as one transaction, in one round trip. Without an error it
@@ -85,7 +93,7 @@ func (l *lane) send(ctx context.Context, group []*request, lead []bool) ([]verdi
 	batch.Queue(lockStatement)
 	batch.Queue(groupStatement, arguments(group, lead, l.opts.NotifyChannel)...).Query(func(rows pgx.Rows) (err error) {
 		verdicts, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (v verdict, err error) {
-			err = row.Scan(&v.Actual, &v.Known, &v.Taken, &v.Won, &v.Tail, &v.At, &v.Told)
+			err = row.Scan(&v.Actual, &v.Known, &v.Taken, &v.Stirred, &v.Won, &v.Tail, &v.At, &v.Told)
 			return v, err
 		})
 		return err
@@ -109,6 +117,8 @@ func arguments(group []*request, lead []bool, channel string) []any {
 		organizations = make([][16]byte, len(group))
 		streams       = make([]string, len(group))
 		expected      = make([]int64, len(group))
+		quietAfter    = make([]int64, len(group))
+		quietTypes    = make([]string, len(group))
 
 		commands  = make([]int64, 0, events)
 		nth       = make([]int64, 0, events)
@@ -121,6 +131,10 @@ func arguments(group []*request, lead []bool, channel string) []any {
 	for i, r := range group {
 		ids[i], hashes[i], organizations[i] = r.cmd.ID, r.cmd.Hash, r.cmd.OrganizationID
 		streams[i], expected[i] = r.cmd.StreamID, r.cmd.ExpectedVersion
+		quietAfter[i] = -1
+		if q := r.cmd.Quiet; q != nil {
+			quietAfter[i], quietTypes[i] = q.After, strings.Join(q.Types, ",")
+		}
 		for k, e := range r.cmd.Events {
 			commands, nth = append(commands, int64(i+1)), append(nth, int64(k+1))
 			eventIDs, types = append(eventIDs, e.ID), append(types, e.Type)
@@ -131,6 +145,7 @@ func arguments(group []*request, lead []bool, channel string) []any {
 	return []any{
 		ids, hashes, organizations, streams, expected, lead,
 		commands, nth, eventIDs, types, schemas, data, metadatas, channel,
+		quietAfter, quietTypes,
 	}
 }
 

@@ -59,18 +59,26 @@ type place struct {
 
 // assemble takes the requests whose callers still wait. A command id is in a
 // group once: further requests with it wait beside the first. Of the commands
-// that compete for one version of a stream the first leads: it alone can win.
+// that compete for one version of a stream the first leads: it alone can win. A
+// group is judged by the log before it, so what would disturb another one of it
+// waits for the next group.
 func (l *lane) assemble(waiting []*request) (group []*request, lead []bool) {
 	first := make(map[uuid.UUID]*request, len(waiting))
 	led := make(map[place]bool, len(waiting))
+	var together quiets
 	for _, r := range waiting {
 		if before := first[r.cmd.ID]; before != nil {
 			before.twins = append(before.twins, r)
 			continue
 		}
+		if together.clash(r) {
+			l.carryOver(r)
+			continue
+		}
 		if !r.take() {
 			continue
 		}
+		together.add(r)
 		first[r.cmd.ID] = r
 		at := place{r.cmd.StreamID, r.cmd.ExpectedVersion}
 		group, lead = append(group, r), append(lead, !led[at])
@@ -149,6 +157,8 @@ func (l *lane) settle(group []*request, lead []bool, verdicts []verdict) (record
 			l.refuse(r, eventlog.ErrForeignStream)
 		case v.Actual != r.cmd.ExpectedVersion:
 			l.refuse(r, &eventlog.VersionError{StreamID: r.cmd.StreamID, Expected: r.cmd.ExpectedVersion, Actual: v.Actual})
+		case v.Stirred:
+			l.refuse(r, eventlog.ErrNotQuiet)
 		case beaten:
 			l.refuse(r, &eventlog.VersionError{StreamID: r.cmd.StreamID, Expected: r.cmd.ExpectedVersion, Actual: at})
 		default: // the one that led turned out to be a replay: the next leads

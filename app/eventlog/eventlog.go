@@ -22,6 +22,10 @@ var (
 	// occurrence is a *VersionError.
 	ErrWrongVersion = fault.New(fault.Stale, "stale-revision", "Somebody else changed this since you looked.")
 
+	// ErrNotQuiet: something was recorded that the command's Quiet rules out.
+	// Nothing was written: decide again on what the log has now.
+	ErrNotQuiet = fault.New(fault.Stale, "stale-revision", "What this rests on has changed since you looked.").WithRule("quiet")
+
 	// ErrCommandReused: this command id was recorded with another body. Nothing was written.
 	ErrCommandReused = fault.New(fault.Invalid, "idempotency-key-reused", "This idempotency key was used for another request.")
 
@@ -90,6 +94,17 @@ type Command struct {
 	StreamID        string
 	ExpectedVersion int64 // version of the last event the decision rests on; 0 = a new stream
 	Events          []NewEvent
+
+	// Quiet is what the decision rests on beside its own stream; nil = nothing.
+	// It is judged in the moment of recording, like ExpectedVersion.
+	Quiet *Quiet
+}
+
+// Quiet asks that no event of some types was recorded in the organization since
+// the decision looked: on any stream, even one that was not there then.
+type Quiet struct {
+	After int64    // a position up to which the decision has seen the log
+	Types []string // wire types, at least one
 }
 
 // Receipt says where a command's events are.
@@ -109,7 +124,8 @@ type Receipt struct {
 // Of commands that race for one stream version exactly one is recorded, the
 // others get ErrWrongVersion. A command id that is in the log already answers
 // with the first receipt (Replayed) if the hash is equal, whatever the expected
-// version, and with ErrCommandReused if it is not. A canceled ctx stops the
+// version, and with ErrCommandReused if it is not. A new command whose Quiet does
+// not hold gets ErrNotQuiet, unless another of these errors applies. A canceled ctx stops the
 // wait: the result is then ErrOutcomeUnknown if the command may have been sent,
 // or ErrUnavailable if it certainly was not. Safe for concurrent use.
 type Appender interface {

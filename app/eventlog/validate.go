@@ -2,7 +2,9 @@ package eventlog
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/google/uuid"
 )
@@ -40,6 +42,9 @@ func (c Command) Validate() error {
 	case len(c.Events) > MaxEventsPerCommand:
 		return ErrTooLarge.Detailf("%d events, at most %d are recorded at once.", len(c.Events), MaxEventsPerCommand)
 	}
+	if err := c.Quiet.validate(); err != nil {
+		return fmt.Errorf("append to %q: %w", c.StreamID, err)
+	}
 	for i, e := range c.Events {
 		switch {
 		case e.ID == uuid.Nil:
@@ -54,6 +59,23 @@ func (c Command) Validate() error {
 	}
 	if n := c.Bytes(); n > MaxCommandBytes {
 		return ErrTooLarge.Detailf("The command's events have %d bytes together, at most %d are recorded at once.", n, MaxCommandBytes)
+	}
+	return nil
+}
+
+func (q *Quiet) validate() error {
+	switch {
+	case q == nil:
+		return nil
+	case q.After < 0:
+		return fmt.Errorf("quiet after position %d", q.After)
+	case len(q.Types) == 0:
+		return errors.New("quiet about no type of event")
+	}
+	for _, t := range q.Types {
+		if !name(t) || strings.Contains(t, ",") {
+			return fmt.Errorf("quiet about %q, which is no event type", t)
+		}
 	}
 	return nil
 }
