@@ -15,6 +15,9 @@ type App struct {
 	Organizations *command.Organizations // register, enrol, grant, revoke, offboard; policy and legal holds; countersign
 	Strategies    *command.Strategies    // draft, edit, submit, request changes, approve, activate, open and withdraw revisions; hold, resume, close, attest
 	Indicators    *command.Indicators    // define, redefine, relink, set targets, record, correct and void measurements, retire
+	Findings      *command.Findings      // raise, assign, reclassify, plan and submit remediation, accept risk, return, close
+	Evidence      *command.Evidence      // register bytes, link them, give them
+	Sources       *command.Sources       // register, suspend, reinstate; what was refused of their messages
 	Imports       *command.Imports       // a StratML document as a strategy in draft, or as the next revision of one
 	Exports       *command.Exports       // a strategy as a StratML document
 
@@ -33,6 +36,9 @@ func New(commands *command.Commands, plans query.Plans, audit query.Audit, docum
 		Organizations: commands.Organizations,
 		Strategies:    commands.Strategies,
 		Indicators:    commands.Indicators,
+		Findings:      commands.Findings,
+		Evidence:      commands.Evidence,
+		Sources:       commands.Sources,
 		Imports:       commands.Imports,
 		Exports:       commands.Exports,
 		Plans:         plans,

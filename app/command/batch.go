@@ -26,15 +26,19 @@ const parallelStreams = 16
 type BatchItem struct {
 	IndicatorID uuid.UUID
 	// Command is an indicator.RecordMeasurement, CorrectMeasurement or
-	// VoidMeasurement. A recording without a measurement id gets one that is made
-	// from the call's command id and the item's place.
+	// VoidMeasurement, or a Report. A recording without a measurement id gets one
+	// that is made from the call's command id and the item's place.
 	Command indicator.Command
+	// Refused keeps the item's place for one that was refused before it came
+	// here: it is answered with this error, and nothing else is looked at.
+	Refused error
 }
 
 // ItemResult is the answer to one item of a batch.
 type ItemResult struct {
-	Result        Result // if Err is nil
-	MeasurementID string // that was recorded, corrected or voided; "" if Err is not nil
+	Result        Result // if Err is nil; of a report that changed nothing, without position and events
+	MeasurementID string // that was recorded, corrected or voided, or that a report repeats; "" if Err is not nil
+	Corrected     bool   // a value was replaced by another
 	Err           error  // as Execute gives it
 }
 
@@ -78,6 +82,10 @@ func (i *Indicators) RecordBatch(ctx context.Context, call Call, items []BatchIt
 	byID := map[uuid.UUID]*batchStream{}
 	var streams []*batchStream
 	for n, item := range items {
+		if item.Refused != nil {
+			b.refuse(n, item.Refused)
+			continue
+		}
 		c, reason, err := item.command(call.CommandID, n)
 		if err != nil {
 			b.refuse(n, err)
@@ -100,6 +108,11 @@ func (i *Indicators) RecordBatch(ctx context.Context, call Call, items []BatchIt
 func (item BatchItem) command(batch uuid.UUID, place int) (c indicator.Command, reason string, err error) {
 	switch c := item.Command.(type) {
 	case indicator.RecordMeasurement:
+		if c.MeasurementID == "" {
+			c.MeasurementID = step(batch, "measurement", place).String()
+		}
+		return c, "", nil
+	case Report:
 		if c.MeasurementID == "" {
 			c.MeasurementID = step(batch, "measurement", place).String()
 		}

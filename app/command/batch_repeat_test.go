@@ -33,7 +33,7 @@ func TestABatchSurvivesEveryFailureOfTheLog(t *testing.T) {
 					}
 					return eventlog.Receipt{}, eventlog.ErrOutcomeUnknown
 				}}
-				commands := command.New(command.Options{Log: faulty, Basis: basis{w.log}})
+				commands := command.New(command.Options{Log: faulty, Basis: basis{w.log}, Findings: w.findings()})
 				var items []command.BatchItem
 				for _, id := range ids {
 					items = append(items, record(id, 2001, "1"), record(id, 2002, "2"), correct(id, 2001, "3"))

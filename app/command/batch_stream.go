@@ -30,13 +30,14 @@ const roundBytes = eventlog.MaxCommandBytes / 4
 
 // round is what the pending items lead to on one state.
 type round struct {
-	base     folded[indicator.State]
-	accepted []acceptedItem
-	refused  []refusedItem
-	decided  int // of the pending items; the others wait for the next append
-	bytes    int
-	state    indicator.State // after what was accepted
-	events   []eventlog.NewEvent
+	base      folded[indicator.State]
+	accepted  []acceptedItem
+	refused   []refusedItem
+	unchanged []unchangedItem
+	decided   int // of the pending items; the others wait for the next append
+	bytes     int
+	state     indicator.State // after what was accepted
+	events    []eventlog.NewEvent
 }
 
 type acceptedItem struct {
@@ -75,7 +76,7 @@ func (s *batchStream) write(ctx context.Context, id uuid.UUID) (recorded bool, e
 		if err != nil {
 			return recorded, err
 		}
-		if since.IsZero() && len(d.refused) > 0 {
+		if since.IsZero() && len(d.refused)+len(d.unchanged) > 0 {
 			since, refresh = began, base.checked.Before(began)
 			continue
 		}
@@ -120,12 +121,7 @@ func (s *batchStream) decide(ctx context.Context, base folded[indicator.State], 
 	at := x.options.Clock().UTC()
 	r := round{base: base, state: base.state}
 	for _, item := range s.pending {
-		by, c, err := prepare(ctx, r.state, item.command, since)
-		by.At = at
-		var events []indicator.Event
-		if err == nil {
-			events, err = x.decide(r.state, by.Actor, c)
-		}
+		one, err := s.decideItem(ctx, prepare, r.state, item, at, since)
 		if err != nil {
 			if !restsOnState(err) {
 				return round{}, err
@@ -133,9 +129,16 @@ func (s *batchStream) decide(ctx context.Context, base folded[indicator.State], 
 			r.refused, r.decided = append(r.refused, refusedItem{item, err}), r.decided+1
 			continue
 		}
+		if len(one.events) == 0 {
+			r.unchanged, r.decided = append(r.unchanged, unchangedItem{item, one.same}), r.decided+1
+			continue
+		}
 		call := s.call
-		call.CommandID, call.Reason = item.id, item.reason
-		d := decision[indicator.Event]{events: events, by: slices.Repeat([]asking{by}, len(events)), at: at}
+		call.CommandID, call.Reason = item.id, one.reason
+		if report, ok := item.command.(Report); ok {
+			call.Origin.Sequence = report.Sequence
+		}
+		d := decision[indicator.Event]{events: one.events, by: slices.Repeat([]asking{one.by}, len(one.events)), at: at}
 		encoded, err := x.encode(call, d)
 		if err != nil {
 			return round{}, err
@@ -147,10 +150,10 @@ func (s *batchStream) decide(ctx context.Context, base folded[indicator.State], 
 		if len(r.accepted) > 0 && (len(r.events)+len(encoded) > eventlog.MaxEventsPerCommand || r.bytes+size > roundBytes) {
 			return r, nil
 		}
-		for _, e := range events {
-			r.state = x.apply(r.state, by.Actor, e)
+		for _, e := range one.events {
+			r.state = x.apply(r.state, one.by.Actor, e)
 		}
-		r.accepted = append(r.accepted, acceptedItem{item, by, events})
+		r.accepted = append(r.accepted, acceptedItem{item, one.by, one.events})
 		r.events, r.bytes, r.decided = append(r.events, encoded...), r.bytes+size, r.decided+1
 	}
 	return r, nil
@@ -182,11 +185,14 @@ func (s *batchStream) settle(d round, receipt eventlog.Receipt, attempts int) {
 	for _, item := range d.refused {
 		s.answer(item.place, attempts, ItemResult{Err: item.err})
 	}
+	for _, item := range d.unchanged {
+		s.batch.unchanged(s, item, d.base.version+int64(len(d.events)), attempts)
+	}
 	n := 0
 	for _, item := range d.accepted {
 		first := n
 		n += len(item.events)
-		s.answer(item.place, attempts, ItemResult{MeasurementID: measurementOf(item.events[0]), Result: Result{
+		s.answer(item.place, attempts, ItemResult{MeasurementID: measurementOf(item.events[0]), Corrected: corrects(item.events[0]), Result: Result{
 			ID: s.id, StreamID: s.name, Version: d.base.version + int64(n), Position: receipt.FirstPosition + int64(n) - 1,
 			EventIDs: receipt.EventIDs[first:n:n],
 		}})
@@ -244,12 +250,11 @@ func (s *batchStream) replay(ctx context.Context, receipt eventlog.Receipt, sinc
 			s.answer(item.place, 0, replayedItem(s.id, before))
 			continue
 		}
-		by, c, err := prepare(ctx, state, item.command, since)
-		by.At = receipt.RecordedAt.UTC()
-		if err == nil {
-			_, err = x.decide(state, by.Actor, c)
-		}
+		one, err := s.decideItem(ctx, prepare, state, item, receipt.RecordedAt.UTC(), since)
 		switch {
+		case err == nil && len(one.events) == 0:
+			s.batch.unchanged(s, unchangedItem{item, one.same}, receipt.Version, 0)
+			continue
 		case err == nil:
 			err = ErrRefusedBefore
 		case !restsOnState(err):
@@ -290,7 +295,7 @@ func byCommand(events []eventlog.Event) (map[uuid.UUID][]recordedEvent, error) {
 
 func replayedItem(id uuid.UUID, events []recordedEvent) ItemResult {
 	last := events[len(events)-1]
-	r := ItemResult{MeasurementID: measurementOf(events[0].body), Result: Result{
+	r := ItemResult{MeasurementID: measurementOf(events[0].body), Corrected: corrects(events[0].body), Result: Result{
 		ID: id, StreamID: last.StreamID, Version: last.Version, Position: last.Position, Replayed: true,
 	}}
 	for _, e := range events {
@@ -319,4 +324,9 @@ func measurementOf(e indicator.Event) string {
 		return e.MeasurementID
 	}
 	return ""
+}
+
+func corrects(e indicator.Event) bool {
+	_, ok := e.(indicator.MeasurementCorrected)
+	return ok
 }

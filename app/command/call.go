@@ -21,6 +21,11 @@ type Principal struct {
 	// memberID names a member instead of Issuer and Subject: whoever began what is
 	// gone on with here. Only this package can set it.
 	memberID string
+
+	// One of these is set instead, of a principal that is no member.
+
+	process  string    // see ProcessPrincipal
+	sourceID uuid.UUID // see SourcePrincipal
 }
 
 // Call is one request to do something: who, under which key, seen from which

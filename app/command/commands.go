@@ -5,6 +5,9 @@ type Commands struct {
 	Organizations *Organizations
 	Strategies    *Strategies
 	Indicators    *Indicators
+	Findings      *Findings
+	Evidence      *Evidence
+	Sources       *Sources
 	Imports       *Imports
 	Exports       *Exports
 }
@@ -15,13 +18,24 @@ func New(options Options) *Commands {
 	organizations := newOrganizations(o)
 	strategies := newStrategies(o, organizations)
 	indicators := newIndicators(o, organizations, strategies)
-	strategies.indicators = indicators
-	imports := newImports(o, organizations, strategies, indicators)
-	return &Commands{
+	findings := newFindings(o, organizations)
+	evidence := newEvidence(o, organizations)
+	sources := newSources(o, organizations)
+	imports := newImports(o, organizations, strategies, indicators, sources)
+	c := &Commands{
 		Organizations: organizations,
 		Strategies:    strategies,
 		Indicators:    indicators,
+		Findings:      findings,
+		Evidence:      evidence,
+		Sources:       sources,
 		Imports:       imports,
 		Exports:       &Exports{imports},
 	}
+	directory := newDirectory(c)
+	strategies.indicators, strategies.findings = indicators, findings
+	indicators.findings, indicators.sources, indicators.directory = findings, sources, directory
+	evidence.indicators, evidence.findings, evidence.directory = indicators, findings, directory
+	findings.directory, sources.directory = directory, directory
+	return c
 }

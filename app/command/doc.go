@@ -17,6 +17,30 @@
 // organization's events. The one event holds both. Nothing is kept of a
 // countersignature that is not used.
 //
+// # Machines
+//
+// Strata's own processes and registered sources ask under principals that only
+// code of the service makes. They are no members: a process is bound to what the
+// table of roles lets processes do, a source to the indicators its own stream
+// says it may write, as of now, and to keys that no person wrote last (S14). A
+// source that is suspended elsewhere may go on for MembershipAge.
+//
+// # What other aggregates say
+//
+// A decision may rest on other aggregates: that a subject is there, which
+// finding is open about an indicator, what a source may do. The service reads
+// their streams, and commands that claim such things themselves are overruled.
+// Which findings there are to look at, the read database says, as of the head of
+// the log; it is asked only where the answer can matter, and if it is behind for
+// long the command fails as unavailable. What changes between that reading and
+// the append is not noticed: the log orders one stream, not all of them.
+//
+// # Evidence
+//
+// Bytes are kept before they are recorded, and given only if they still have
+// the hash that was recorded. Bytes that a crash left unrecorded are found by
+// the repetition, or stay unused.
+//
 // # Batches
 //
 // RecordBatch appends the accepted items of one indicator together, each event

@@ -453,7 +453,7 @@ func TestMetricsHearOfEveryCommand(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	heard := &counted{}
-	commands := command.New(command.Options{Log: w.log, Basis: basis{w.log}, Metrics: heard})
+	commands := command.New(command.Options{Log: w.log, Basis: basis{w.log}, Findings: w.findings(), Metrics: heard})
 	id, c, goal := uuid.New(), w.as("author"), addGoal()
 	w.must(commands.Strategies.Execute(t.Context(), c, id, strategy.DraftStrategy{Frame: strategy.Frame{Name: "P"}}))
 	w.must(commands.Strategies.Execute(t.Context(), c, id, strategy.DraftStrategy{Frame: strategy.Frame{Name: "P"}}))
@@ -475,7 +475,7 @@ func TestSubmissionWaitsForItsBasis(t *testing.T) {
 	id, _, _ := w.draft()
 	behind := fault.New(fault.Unavailable, "projection-behind", "later")
 	b := &slowBasis{err: behind}
-	commands := command.New(command.Options{Log: w.log, Basis: b})
+	commands := command.New(command.Options{Log: w.log, Basis: b, Findings: w.findings()})
 	_, err := commands.Strategies.Execute(t.Context(), w.as("author"), id, strategy.SubmitStrategy{})
 	refused(t, err, behind)
 	head, _ := w.log.Head(t.Context())

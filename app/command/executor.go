@@ -74,6 +74,8 @@ type asking struct {
 	fact.Actor
 	onBehalfOf    string
 	policyVersion int // of the organization's policy that the decision rests on
+
+	quiet *eventlog.Quiet // what must not have happened elsewhere when it is recorded
 }
 
 func (x *executor[S, C, E]) stream(id uuid.UUID) string { return x.kind + "-" + id.String() }
@@ -120,6 +122,8 @@ func (x *executor[S, C, E]) execute(ctx context.Context, r request[S, C]) (resul
 			return x.replay(ctx, r, receipt)
 		case err == nil:
 			return x.recorded(r, stream, base, decided, receipt, sent), nil
+		case errors.Is(err, eventlog.ErrNotQuiet):
+			since = time.Now() // what was read of others is out of date, too
 		case !errors.Is(err, eventlog.ErrWrongVersion):
 			return Result{}, err
 		case r.call.Expected != nil:
@@ -192,6 +196,7 @@ func (x *executor[S, C, E]) append(ctx context.Context, r request[S, C], stream 
 		StreamID:        stream,
 		ExpectedVersion: base.version,
 		Events:          events,
+		Quiet:           d.quiet(),
 	})
 }
 

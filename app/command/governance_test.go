@@ -290,7 +290,7 @@ func TestRolesHoldWhereAndAsLongAsTheyDo(t *testing.T) {
 		Scope: organization.Scope{StrategyIDs: []string{here.String()}},
 	}))
 	clock := time.Now()
-	commands := command.New(command.Options{Log: w.log, Basis: basis{w.log}, Clock: func() time.Time { return clock }})
+	commands := command.New(command.Options{Log: w.log, Basis: basis{w.log}, Findings: w.findings(), Clock: func() time.Time { return clock }})
 	plan := func(id uuid.UUID) error {
 		_, err := commands.Strategies.Execute(t.Context(), w.as("guest"), id, addGoal())
 		return err

@@ -39,15 +39,8 @@ type Imports struct {
 	options       Options
 }
 
-func newImports(o Options, organizations *Organizations, strategies *Strategies, indicators *Indicators) *Imports {
-	x := newExecutor("source", o, source.Decide, source.State.Apply)
-	x.second = func(e source.Event) string {
-		if a, ok := e.(source.ImportAccepted); ok {
-			return a.AuthorizedBy
-		}
-		return ""
-	}
-	return &Imports{organizations: organizations, strategies: strategies, indicators: indicators, sources: x, options: o}
+func newImports(o Options, organizations *Organizations, strategies *Strategies, indicators *Indicators, sources *Sources) *Imports {
+	return &Imports{organizations: organizations, strategies: strategies, indicators: indicators, sources: sources.executor, options: o}
 }
 
 // fileSources is the namespace of the ids of file sources.

@@ -2,10 +2,12 @@ package command
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/google/uuid"
 
+	"strata.dev/strata/app/eventlog"
 	"strata.dev/strata/domain/authz"
 	"strata.dev/strata/domain/indicator"
 	"strata.dev/strata/domain/refusal"
@@ -23,12 +25,15 @@ type Indicators struct {
 	executor      *executor[indicator.State, indicator.Command, indicator.Event]
 	organizations *Organizations
 	strategies    *Strategies
+	findings      *Findings // set once all are made, like the next two
+	sources       *Sources
+	directory     *directory
 }
 
 func newIndicators(o Options, organizations *Organizations, strategies *Strategies) *Indicators {
 	x := newExecutor("indicator", o, indicator.Decide, indicator.State.Apply)
 	x.second = authorizedBy
-	return &Indicators{x, organizations, strategies}
+	return &Indicators{executor: x, organizations: organizations, strategies: strategies}
 }
 
 // Execute runs commands on the indicator id as one append.
@@ -47,7 +52,7 @@ func (i *Indicators) Execute(ctx context.Context, call Call, id uuid.UUID, comma
 // preparer reads the strategy at most once per round of decisions: an import
 // sets hundreds of targets in one call.
 func (i *Indicators) preparer(call Call, id uuid.UUID) func(context.Context, indicator.State, indicator.Command, time.Time) (asking, indicator.Command, error) {
-	read := strategyReads{}
+	read, writes := strategyReads{}, measuring{indicators: i, call: call}
 	return func(ctx context.Context, s indicator.State, c indicator.Command, since time.Time) (asking, indicator.Command, error) {
 		m, err := i.organizations.member(ctx, call.Principal, since)
 		if err != nil {
@@ -65,7 +70,12 @@ func (i *Indicators) preparer(call Call, id uuid.UUID) func(context.Context, ind
 		c, err = i.complete(ctx, call, id, m, s, c, func(strategyID string) (strategy.State, error) {
 			return read.of(ctx, i.strategies, call.Principal.OrganizationID, strategyID, since)
 		}, scope)
-		return m.asking(scope...), c, err
+		if err == nil {
+			c, err = writes.complete(ctx, m, s, c, since)
+		}
+		by := m.asking(scope...)
+		by.quiet = read.quiet(since)
+		return by, c, err
 	}
 }
 
@@ -118,9 +128,6 @@ func (i *Indicators) complete(
 	case indicator.RetireIndicator:
 		err = authorize(&c.Authorization)
 		return c, err
-	case indicator.CorrectMeasurement:
-		c.Breach = indicator.Breach{} // the service knows of no finding
-		return c, nil
 	}
 	return c, nil
 }
@@ -145,12 +152,17 @@ func authorizedBy(e indicator.Event) string {
 type strategyReads struct {
 	states map[string]strategy.State
 	round  time.Time
+	head   int64 // of the log, before any of them was read
 }
 
 // of reads a strategy unless this round has done so.
 func (r *strategyReads) of(ctx context.Context, s *Strategies, organizationID uuid.UUID, id string, round time.Time) (strategy.State, error) {
 	if r.states == nil || !r.round.Equal(round) {
-		r.states, r.round = map[string]strategy.State{}, round
+		head, err := s.executor.options.Log.Head(ctx)
+		if err != nil {
+			return strategy.State{}, fmt.Errorf("head of the log: %w", err)
+		}
+		r.states, r.round, r.head = map[string]strategy.State{}, round, head
 	}
 	if state, done := r.states[id]; done {
 		return state, nil
@@ -160,6 +172,20 @@ func (r *strategyReads) of(ctx context.Context, s *Strategies, organizationID uu
 		r.states[id] = state
 	}
 	return state, err
+}
+
+// quiet asks that no strategy came into force meanwhile, if the round found none
+// of those it read in force and so asked for no second person.
+func (r *strategyReads) quiet(round time.Time) *eventlog.Quiet {
+	if len(r.states) == 0 || !r.round.Equal(round) {
+		return nil
+	}
+	for _, s := range r.states {
+		if s.HasInForce() {
+			return nil
+		}
+	}
+	return &eventlog.Quiet{After: r.head, Types: strategiesInForce}
 }
 
 // underObjective makes sure that a living objective of a strategy that has not

@@ -52,6 +52,16 @@ func (x *executor[S, C, E]) loadWithin(ctx context.Context, organization uuid.UU
 	})
 }
 
+// known gives a state that is at most MembershipAge old and was certain at since
+// or later.
+func (x *executor[S, C, E]) known(ctx context.Context, organization uuid.UUID, stream string, since time.Time) (folded[S], error) {
+	f, err := x.loadWithin(ctx, organization, stream, MembershipAge)
+	if err == nil && f.checked.Before(since) {
+		f, err = x.load(ctx, organization, stream, true)
+	}
+	return f, err
+}
+
 // share reads once for all who ask for key meanwhile. The read does not end
 // with the patience of whoever came first.
 func (x *executor[S, C, E]) share(ctx context.Context, key string, read func(context.Context) (folded[S], error)) (folded[S], error) {

@@ -77,13 +77,17 @@ func operator(p Principal, organizationID uuid.UUID) (fact.Actor, error) {
 // member is who asks: enrolled in the organization whose state goes with it.
 type member struct {
 	organization.Member
-	in     organization.State
-	authAt time.Time
-	now    time.Time
+	in      organization.State
+	authAt  time.Time
+	now     time.Time
+	machine fact.Actor // who asks if that is no member; the zero Actor else
 }
 
 // memberOf finds a principal among the members enrolled now.
 func memberOf(s organization.State, p Principal, now time.Time) (member, error) {
+	if m, ok := machineOf(s, p, now); ok {
+		return m, nil
+	}
 	m, ok := s.Member(p.memberID)
 	if p.memberID == "" {
 		m, ok = s.MemberByIdentity(organization.IdentityHash(s.ID, p.Issuer, p.Subject))
@@ -97,6 +101,9 @@ func memberOf(s organization.State, p Principal, now time.Time) (member, error) 
 // actor is the member as a decider sees it, with the roles that hold now for
 // each of the strategies ("" = for the whole organization).
 func (m member) actor(strategyIDs ...string) fact.Actor {
+	if m.machine.Kind != "" {
+		return m.machine
+	}
 	kind := fact.Person
 	if m.Kind == organization.Service {
 		kind = fact.Source
@@ -109,6 +116,19 @@ func (m member) actor(strategyIDs ...string) fact.Actor {
 	return fact.Actor{ID: m.ID, Kind: kind, Roles: roles, AuthAt: m.authAt}
 }
 
+// anywhere is the member as a decider sees it, with the roles that hold now for
+// anything at all.
+func (m member) anywhere() fact.Actor {
+	by := m.actor("")
+	for _, g := range m.in.GrantsOf(m.ID) {
+		if g.Holds(m.now) && !slices.Contains(by.Roles, g.Role) {
+			by.Roles = append(by.Roles, g.Role)
+		}
+	}
+	slices.Sort(by.Roles)
+	return by
+}
+
 // asking is the member as the one who asks, under the policy of now.
 func (m member) asking(strategyIDs ...string) asking {
 	return asking{Actor: m.actor(strategyIDs...), policyVersion: m.in.Policy().Version}
@@ -119,10 +139,7 @@ func (m member) asking(strategyIDs ...string) asking {
 func (o *Organizations) member(ctx context.Context, p Principal, since time.Time) (member, error) {
 	x := o.executor
 	stream := x.stream(p.OrganizationID)
-	f, err := x.loadWithin(ctx, p.OrganizationID, stream, MembershipAge)
-	if err == nil && f.checked.Before(since) {
-		f, err = x.load(ctx, p.OrganizationID, stream, true)
-	}
+	f, err := x.known(ctx, p.OrganizationID, stream, since)
 	if err != nil {
 		return member{}, err
 	}

@@ -41,7 +41,7 @@ type IndicatorBasis interface {
 
 // Metrics hears of every command once it is answered. Safe for concurrent use.
 type Metrics interface {
-	// Command: aggregate is organization, strategy or indicator; outcome is
+	// Command: aggregate is organization, strategy, indicator, finding, evidence or source; outcome is
 	// recorded, replayed, unchanged, or the slug of the fault, or "error";
 	// attempts counts decisions.
 	Command(aggregate, outcome string, attempts int, took time.Duration)
@@ -52,8 +52,12 @@ type Options struct {
 	Log   Log            // required
 	Basis IndicatorBasis // required to submit or activate a strategy, or attest a period of one
 
+	// Findings is required to raise a finding with a dedupe key, to attest a period
+	// with indicators off track, and for persons to correct what was off track.
+	Findings FindingIndex
+
 	Documents stratml.Parser // required to import
-	Imports   ImportStore    // required to import
+	Imports   ImportStore    // required to import and for evidence
 	Writer    stratml.Writer // required to export
 
 	Clock      func() time.Time          // default time.Now

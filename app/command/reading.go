@@ -17,6 +17,16 @@ const staleReaders = time.Minute
 // within MembershipAge, also those recorded by other instances; one that lets
 // somebody in counts at once. Reads go on for a minute without the log.
 func (o *Organizations) MayRead(ctx context.Context, p Principal) error {
+	return o.mayRead(ctx, p, authz.MayRead, authz.ErrNoReader)
+}
+
+// MayReadJournal says likewise whether a principal may read the journal: who was
+// refused what, who read the trail, and what is known of persons.
+func (o *Organizations) MayReadJournal(ctx context.Context, p Principal) error {
+	return o.mayRead(ctx, p, authz.MayReadJournal, authz.ErrNoWatcher)
+}
+
+func (o *Organizations) mayRead(ctx context.Context, p Principal, lets func(role string) bool, otherwise error) error {
 	x := o.executor
 	stream := x.stream(p.OrganizationID)
 	f, err := x.loadWithin(ctx, p.OrganizationID, stream, MembershipAge)
@@ -25,19 +35,19 @@ func (o *Organizations) MayRead(ctx context.Context, p Principal) error {
 		if !ok || time.Since(known.checked) > staleReaders {
 			return err
 		}
-		return mayRead(known.state, p, x.options.Clock())
+		return mayRead(known.state, p, x.options.Clock(), lets, otherwise)
 	}
-	refused := mayRead(f.state, p, x.options.Clock())
+	refused := mayRead(f.state, p, x.options.Clock(), lets, otherwise)
 	if refused != nil { // perhaps granted since: whoever shares the next read is told of it
 		if f, err = x.loadWithin(ctx, p.OrganizationID, stream, 0); err != nil {
 			return err
 		}
-		refused = mayRead(f.state, p, x.options.Clock())
+		refused = mayRead(f.state, p, x.options.Clock(), lets, otherwise)
 	}
 	return refused
 }
 
-func mayRead(s organization.State, p Principal, now time.Time) error {
+func mayRead(s organization.State, p Principal, now time.Time, lets func(role string) bool, otherwise error) error {
 	if !s.Exists() {
 		return ErrNotMember
 	}
@@ -46,9 +56,9 @@ func mayRead(s organization.State, p Principal, now time.Time) error {
 		return err
 	}
 	for _, g := range s.GrantsOf(m.ID) {
-		if g.Holds(m.now) && authz.MayRead(g.Role) {
+		if g.Holds(m.now) && lets(g.Role) {
 			return nil
 		}
 	}
-	return authz.ErrNoReader
+	return otherwise
 }

@@ -13,6 +13,7 @@ import (
 	"strata.dev/strata/domain/ident"
 	"strata.dev/strata/domain/indicator"
 	"strata.dev/strata/domain/refusal"
+	"strata.dev/strata/domain/severity"
 	"strata.dev/strata/domain/strategy"
 )
 
@@ -20,7 +21,8 @@ import (
 type Strategies struct {
 	executor      *executor[strategy.State, strategy.Command, strategy.Event]
 	organizations *Organizations
-	indicators    *Indicators // set once both are made
+	indicators    *Indicators // set once all are made, like findings
+	findings      *Findings
 	basis         IndicatorBasis
 }
 
@@ -35,37 +37,37 @@ func newStrategies(o Options, organizations *Organizations) *Strategies {
 //
 // The service sets what only it may say: DraftStrategy.StrategyID, the
 // indicator basis of SubmitStrategy, ActivateStrategy and AttestPeriod, what the
-// policy says, SamePerson, whether a successor is in force, and who measured
+// policy says, SamePerson, which findings are settled, whether a successor is in force, and who measured
 // what in an attested period.
 func (s *Strategies) Execute(ctx context.Context, call Call, id uuid.UUID, commands ...strategy.Command) (Result, error) {
 	return s.executor.execute(ctx, request[strategy.State, strategy.Command]{
 		call: call, owner: call.Principal.OrganizationID, id: id, commands: commands,
-		prepare: func(ctx context.Context, _ strategy.State, c strategy.Command, since time.Time) (asking, strategy.Command, error) {
+		prepare: func(ctx context.Context, state strategy.State, c strategy.Command, since time.Time) (asking, strategy.Command, error) {
 			m, err := s.organizations.member(ctx, call.Principal, since)
 			if err != nil {
 				return asking{}, nil, err
 			}
 			by := m.asking(id.String())
-			c, err = s.complete(ctx, call.Principal.OrganizationID, id, m, by.Actor, c)
+			c, err = s.complete(ctx, call.Principal.OrganizationID, id, m, &by, state, c)
 			return by, c, err
 		},
 	})
 }
 
-func (s *Strategies) complete(ctx context.Context, organizationID, id uuid.UUID, m member, by fact.Actor, c strategy.Command) (strategy.Command, error) {
+func (s *Strategies) complete(ctx context.Context, organizationID, id uuid.UUID, m member, by *asking, state strategy.State, c strategy.Command) (strategy.Command, error) {
 	quorum := m.in.Policy().Quorum
 	policy := strategy.Policy{Approvals: quorum.N, ComplianceRequired: quorum.ComplianceRequired}
 	var err error
 	switch c := c.(type) {
 	case strategy.DraftStrategy:
 		// What is there is not told to those who may not ask.
-		if err = authz.Check(by, authz.DraftStrategy); err != nil {
+		if err = authz.Check(by.Actor, authz.DraftStrategy); err != nil {
 			return nil, err
 		}
 		c.StrategyID = id.String()
 		return c, s.replaceable(ctx, organizationID, c.Replaces, "#/replaces")
 	case strategy.AmendFrame:
-		if err = authz.Check(by, authz.AmendFrame); err != nil {
+		if err = authz.Check(by.Actor, authz.AmendFrame); err != nil {
 			return nil, err
 		}
 		for _, e := range c.Edits {
@@ -76,7 +78,7 @@ func (s *Strategies) complete(ctx context.Context, organizationID, id uuid.UUID,
 		return c, err
 	case strategy.SubmitStrategy:
 		// Waiting for a read database is not for those who may not ask.
-		if err = authz.Check(by, authz.SubmitStrategy); err != nil {
+		if err = authz.Check(by.Actor, authz.SubmitStrategy); err != nil {
 			return nil, err
 		}
 		c.IndicatorDigest, c.IndicatorAuthors, c.AsOfPosition, err = s.indicatorBasis(ctx, organizationID, id)
@@ -85,16 +87,23 @@ func (s *Strategies) complete(ctx context.Context, organizationID, id uuid.UUID,
 		c.Policy, c.SamePerson = policy, m.in.SamePerson(m.ID)
 		return c, nil
 	case strategy.ActivateStrategy:
-		if err = authz.Check(by, authz.ActivateStrategy); err != nil {
+		if err = authz.Check(by.Actor, authz.ActivateStrategy); err != nil {
 			return nil, err
 		}
 		c.Policy, c.SamePerson = policy, m.in.SamePerson(m.ID)
-		c.IndicatorDigest, _, _, err = s.indicatorBasis(ctx, organizationID, id)
+		var authors []string
+		var position int64
+		c.IndicatorDigest, authors, position, err = s.indicatorBasis(ctx, organizationID, id)
+		by.quiet = &eventlog.Quiet{After: position, Types: indicatorsChange}
+		c.IndicatorAuthors = nil
+		for _, author := range authors {
+			c.IndicatorAuthors = append(append(c.IndicatorAuthors, author), m.in.SamePerson(author)...)
+		}
 		return c, err
 	case strategy.ResumeStrategy:
-		// The service knows of no finding that is settled: what rests on one stays on hold.
-		c.SettledFindings, c.AutoResume = nil, m.in.Policy().AutoResume
-		return c, nil
+		c.AutoResume = m.in.Policy().AutoResume
+		c.SettledFindings, err = s.settled(ctx, organizationID, state.Blockers, m.in.Policy().AutoHoldSeverity)
+		return c, err
 	case strategy.CloseStrategy:
 		c.SuccessorInForce = false
 		if ident.Valid(c.SuccessorID) {
@@ -105,7 +114,7 @@ func (s *Strategies) complete(ctx context.Context, organizationID, id uuid.UUID,
 		}
 		return c, err
 	case strategy.AttestPeriod:
-		if err = authz.Check(by, authz.AttestPeriod); err != nil {
+		if err = authz.Check(by.Actor, authz.AttestPeriod); err != nil {
 			return nil, err
 		}
 		c.SamePerson = m.in.SamePerson(m.ID)
@@ -130,6 +139,26 @@ func (s *Strategies) replaceable(ctx context.Context, organizationID uuid.UUID, 
 	return err
 }
 
+// settled gives the findings among the blockers that hold nothing up any more:
+// closed, accepted, or not as severe as the policy asks for.
+func (s *Strategies) settled(ctx context.Context, organizationID uuid.UUID, blockers []strategy.Blocker, from severity.Severity) ([]string, error) {
+	var ids []string
+	for _, b := range blockers {
+		id, err := uuid.Parse(b.Ref)
+		if b.Kind != strategy.ByFinding || err != nil {
+			continue
+		}
+		f, err := s.findings.state(ctx, organizationID, id)
+		if err != nil {
+			return nil, err
+		}
+		if f.Exists() && (!f.Live() || f.Severity.Rank() < from.Rank()) {
+			ids = append(ids, b.Ref)
+		}
+	}
+	return ids, nil
+}
+
 // periodBasis gathers what an attestation rests on (S10). Which indicators
 // there are says the read database, once it has seen all of the log; who
 // measured and how they stand says the log itself.
@@ -150,7 +179,14 @@ func (s *Strategies) periodBasis(ctx context.Context, organizationID, id uuid.UU
 			return err
 		}
 		c.Measurers = append(c.Measurers, f.state.Measurers(c.Period)...)
-		if f.state.Status == indicator.OffTrack && !f.state.Retired {
+		if f.state.Status != indicator.OffTrack || f.state.Retired {
+			continue
+		}
+		explained, err := s.findings.about(ctx, organizationID, "indicator", indicatorID.String())
+		if err != nil {
+			return err
+		}
+		if len(explained) == 0 {
 			c.Unexplained = append(c.Unexplained, indicatorID.String())
 		}
 	}

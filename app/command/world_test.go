@@ -82,9 +82,12 @@ func newWorldOn(t testing.TB, log eventlog.Log) *world {
 // process gives the commands of another process on the same log.
 func (w *world) process() *command.Commands {
 	return command.New(command.Options{
-		Log: w.log, Basis: basis{w.log}, Documents: w.made, Writer: documents.Writer{}, Imports: w.store,
+		Log: w.log, Basis: basis{w.log}, Findings: w.findings(), Documents: w.made, Writer: documents.Writer{}, Imports: w.store,
 	})
 }
+
+// findings looks for findings in the log.
+func (w *world) findings() command.FindingIndex { return memory.FindingIndex{Log: w.log} }
 
 func (w *world) must(r command.Result, err error) command.Result {
 	w.t.Helper()

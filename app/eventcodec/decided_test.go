@@ -1,6 +1,7 @@
 package eventcodec_test
 
 import (
+	"encoding/base64"
 	"errors"
 	"reflect"
 	"strings"
@@ -14,10 +15,14 @@ import (
 
 	"strata.dev/strata/app/eventcodec"
 	"strata.dev/strata/domain/authz"
+	"strata.dev/strata/domain/evidence"
 	"strata.dev/strata/domain/fact"
 	"strata.dev/strata/domain/fault"
+	"strata.dev/strata/domain/finding"
 	"strata.dev/strata/domain/indicator"
 	"strata.dev/strata/domain/organization"
+	"strata.dev/strata/domain/severity"
+	"strata.dev/strata/domain/source"
 	"strata.dev/strata/domain/strategy"
 )
 
@@ -38,9 +43,13 @@ var (
 
 // fitting is what members of these names are filled with instead.
 var fitting = map[string][]string{
-	"Role": authz.Grantable(), "Kind": {"person", "service", "Person", "Organization", "Peer_To", "", "ghost"},
+	"Role": authz.Grantable(), "Kind": {"person", "service", "Person", "Organization", "Peer_To", "", "ghost", "exception", "major_nc", "document", "message"},
 	"Number": {"5.90", "-1e-3", "7", "8", "", "1e999999999", "n/a"}, "Start": {"2021-01-01", "2022-01-01", "", "x"}, "End": {"2022-12-31", "2025-12-31", "", "2022-02-30"},
-	"Type": {"quantitative", "qualitative", "x"}, "Direction": {"increase", "at_most", "milestone", "undefined", "x"}, "Frequency": {"year", "irregular", "x"},
+	"Type": {"quantitative", "qualitative", "strategy", "evidence", "x"}, "Direction": {"increase", "at_most", "milestone", "undefined", "x"}, "Frequency": {"year", "irregular", "x"},
+	"Severity": {"low", "critical", "", "x"}, "Reason": {"insufficient", "ineffective", "acceptance_revoked", "What this rests on was never so.", "", "\x00"},
+	"DueDate": {"2026-03-20", "2026-12-31", "", "x"}, "ExpiresOn": {"2026-03-20", "2026-12-31", "2030-01-01"}, "Response": {"agree", "x"},
+	"Meaning": {"business", "compliance", "activation", "attestation", "risk-acceptance", "closure", ""}, "Resolution": {"remediated", "dismissed"},
+	"Relation": {"supports", "redacts", "attests", "x"}, "MediaType": {"text/plain", "x"},
 	"Field": {"name", "unit", "direction", "baseline", "done", "headline", "dimensions", "externalRefs", "vision", "stakeholders", "values", "periodStart", "x"},
 }
 
@@ -80,6 +89,8 @@ func filled[C any]() *rapid.Generator[C] {
 				fields[f.Name] = id.AsAny()
 			case f.Type.Kind() == reflect.String && (strings.HasSuffix(f.Name, "Hash") || strings.HasSuffix(f.Name, "Digest")):
 				fields[f.Name] = hash.AsAny()
+			case f.Name == "OwnerRoles" || f.Name == "StewardRoles":
+				fields[f.Name] = rapid.Just(authz.Grantable()).AsAny()
 			case strings.HasSuffix(f.Name, "IDs"):
 				fields[f.Name] = rapid.SliceOfN(id, 0, 2).AsAny()
 			case f.Type == reflect.TypeFor[[]string]():
@@ -149,6 +160,31 @@ func TestWhateverIsAskedIsRefusedOrWritten(t *testing.T) {
 			Definition: indicator.Definition{Name: "n", Unit: "u", Type: indicator.Quantitative, Direction: indicator.Increase, Frequency: "irregular"},
 		}}, either(as[indicator.DefineIndicator, i](), as[indicator.RedefineIndicator, i](), as[indicator.RelinkIndicator, i](), as[indicator.SetTarget, i](), as[indicator.RecordMeasurement, i](),
 			as[indicator.CorrectMeasurement, i](), as[indicator.VoidMeasurement, i](), as[indicator.RetireIndicator, i]()))
+	})
+	type (
+		f = finding.Command
+		e = evidence.Command
+		c = source.Command
+	)
+	t.Run("finding", func(t *testing.T) {
+		anything(t, finding.Decide, finding.State.Apply, []f{finding.RaiseFinding{
+			FindingID: ids[0], Kind: finding.Observation, Severity: severity.High, Title: "t", Condition: "c", Criteria: "c",
+			Subjects: []finding.Subject{{Type: "strategy", ID: ids[0]}}, Origin: finding.FromAudit,
+		}, finding.AssignFinding{OwnerID: ids[5], OwnerRoles: authz.Grantable()}}, either(as[finding.RaiseFinding, f](), as[finding.AssignFinding, f](),
+			as[finding.ReclassifyFinding, f](), as[finding.PlanRemediation, f](), as[finding.SubmitRemediation, f](), as[finding.AcceptRisk, f](),
+			as[finding.ReturnFinding, f](), as[finding.CloseFinding, f]()))
+	})
+	t.Run("evidence", func(t *testing.T) {
+		anything(t, evidence.Decide, evidence.State.Apply, []e{evidence.RegisterEvidence{
+			EvidenceID: ids[0], Kind: evidence.Document, SHA256: hashes[0], Size: 1, MediaType: "text/plain", StorageRef: "r",
+		}}, either(as[evidence.RegisterEvidence, e](), as[evidence.LinkEvidence, e](), as[evidence.LinkEvidence, e]()))
+	})
+	t.Run("source", func(t *testing.T) {
+		key := base64.StdEncoding.EncodeToString(make([]byte, 32))
+		anything(t, source.Decide, source.State.Apply, []c{source.RegisterSource{
+			SourceID: ids[0], Name: "n", System: "s", Channel: source.HTTP, StewardID: ids[1], PublicKey: key, MaxRatePerMin: 1, StewardRoles: authz.Grantable(),
+		}}, either(as[source.RegisterSource, c](), as[source.SuspendSource, c](), as[source.SuspendSource, c](), as[source.ReinstateSource, c](),
+			as[source.ReinstateSource, c](), as[source.RejectIngest, c](), as[source.AcceptImport, c]()))
 	})
 }
 

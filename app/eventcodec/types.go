@@ -1,7 +1,10 @@
 package eventcodec
 
 import (
+	"strata.dev/strata/domain/evidence"
+	"strata.dev/strata/domain/finding"
 	"strata.dev/strata/domain/indicator"
+	"strata.dev/strata/domain/journal"
 	"strata.dev/strata/domain/organization"
 	"strata.dev/strata/domain/source"
 	"strata.dev/strata/domain/strategy"
@@ -43,8 +46,29 @@ var table = New(
 	Of[indicator.HealthChanged]("indicator.health-changed"),
 	Of[indicator.Retired]("indicator.retired"),
 
+	Of[finding.Raised]("finding.raised"),
+	Of[finding.Assigned]("finding.assigned"),
+	Of[finding.Reclassified]("finding.reclassified"),
+	Of[finding.RemediationPlanned]("finding.remediation-planned"),
+	Of[finding.RemediationSubmitted]("finding.remediation-submitted"),
+	Of[finding.RiskAccepted]("finding.risk-accepted"),
+	Of[finding.ReturnedToWork]("finding.returned"),
+	Of[finding.Closed]("finding.closed"),
+
+	Of[evidence.Registered]("evidence.registered"),
+	Of[evidence.Linked]("evidence.linked"),
+
+	Of[source.Registered]("source.registered"),
+	Of[source.StatusChanged]("source.status-changed"),
 	Of[source.ImportAccepted]("source.import-accepted"),
 	Of[source.IngestRejected]("source.ingest-rejected"),
+
+	Of[journal.CommandDenied]("journal.command-denied"),
+	Of[journal.SignInFailed]("journal.sign-in-failed"),
+	Of[journal.AuditRead]("journal.audit-read"),
+	Of[journal.Reminded]("journal.reminded"),
+	Of[journal.ReadModelDiverged]("journal.read-model-diverged"),
+	Of[journal.ReadModelRepaired]("journal.read-model-repaired"),
 )
 
 // Encode gives the wire type, schema and canonical body of a domain event.

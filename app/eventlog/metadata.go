@@ -36,6 +36,7 @@ type Origin struct {
 	Channel       string `json:"channel,omitempty"`
 	PayloadSHA256 string `json:"payloadSha256,omitempty"`
 	Remote        string `json:"remote,omitempty"`
+	Sequence      int64  `json:"sequence,omitempty,string"` // the source's own count
 }
 
 // Signature is a decision signed with a meaning over content (R16).

@@ -41,6 +41,14 @@ type Projection interface {
 	// it: this process has been overtaken and is to stop.
 	Upgrade(ctx context.Context, log eventlog.Reader, progress func(Progress)) error
 
+	// Verify makes the model anew from the log beside the live one and compares all
+	// rows of both at one position. Apply and readers go on meanwhile. What differs
+	// is named in the report and is no error; with Repair the new copy takes the
+	// place of a live one that differs. ErrRebuilding if a rebuild or another
+	// verification runs, anywhere; a *LayoutError if the live model is another
+	// release's. A verification that dies leaves the live model as it was.
+	Verify(ctx context.Context, log eventlog.Reader, o VerifyOptions, progress func(Progress)) (VerifyReport, error)
+
 	// Digest fingerprints the live model's content. Two models of one log at one
 	// position have equal digests, however they came about.
 	Digest(ctx context.Context) (Digest, error)
@@ -55,8 +63,8 @@ type Projection interface {
 }
 
 var (
-	// ErrRebuilding: another rebuild of this projection is running.
-	ErrRebuilding = errors.New("a rebuild of this projection is running already")
+	// ErrRebuilding: another rebuild or verification of this projection is running.
+	ErrRebuilding = errors.New("a rebuild or verification of this projection is running already")
 
 	// ErrNotParked: this stream is not parked.
 	ErrNotParked = errors.New("this stream is not parked")
@@ -120,20 +128,28 @@ type Parked struct {
 	Skipped        int64 // later events of the stream that were left out, up to now
 }
 
+// Verified is when the live model was last known to be what the log says: it was
+// compared, or it was made.
+type Verified struct {
+	At       time.Time
+	Position int64
+}
+
 // Status is where a projection stands.
 type Status struct {
 	Name        string
 	Generation  Generation // the live one
 	Building    *Generation
-	Parked      []Parked // at most 100, the oldest first
+	Verified    *Verified // nil if the live one never was
+	Parked      []Parked  // at most 100, the oldest first
 	ParkedTotal int
 }
 
 // Lag is how many events the live model is behind head.
 func (s Status) Lag(head int64) int64 { return max(0, head-s.Generation.Position) }
 
-// State is the status in one word: live, building (live, and a rebuild runs or
-// was left behind), parked (live, and streams are left behind).
+// State is the status in one word: live, building (live, and a rebuild or
+// verification runs or was left behind), parked (live, and streams are left behind).
 func (s Status) State() string {
 	switch {
 	case s.ParkedTotal > 0:
@@ -144,11 +160,11 @@ func (s Status) State() string {
 	return Live
 }
 
-// Progress is how far a rebuild is.
+// Progress is how far a rebuild or verification is.
 type Progress struct {
 	Done      int64 // events read and folded
 	Total     int64 // events in the log when last looked
 	PerSecond float64
 	ETA       time.Duration // 0 if not known yet
-	Phase     string        // load, index, catch-up, switch, done
+	Phase     string        // load, index, catch-up, compare, switch, done
 }

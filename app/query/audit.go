@@ -31,6 +31,22 @@ type Audit interface {
 	// history. Both are folded from the events as the deciders do it. It never
 	// changes once both points are in the past.
 	Diff(ctx context.Context, r Read, f DiffFilter) (Diff, error)
+
+	// Journal lists who was refused what, who could not sign in, who read audit
+	// data, who was reminded, and where read models were wrong, oldest first.
+	Journal(ctx context.Context, r Read, f JournalFilter) (Page[JournalEntry], error)
+
+	// Segregation reports how duties are kept apart.
+	Segregation(ctx context.Context, r Read, f SegregationFilter) (Segregation, error)
+
+	// Attestations lists whose word was given for which periods.
+	Attestations(ctx context.Context, r Read, f AttestationFilter) (Page[Attestation], error)
+
+	// ChangesSinceAttestation says what was recorded since that touches it.
+	ChangesSinceAttestation(ctx context.Context, r Read, f ChangesFilter) (ChangesSinceAttestation, error)
+
+	// Provenance says where a measurement comes from.
+	Provenance(ctx context.Context, r Read, measurementID uuid.UUID) (Provenance, error)
 }
 
 // EventsFilter asks for a piece of the feed.

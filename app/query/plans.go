@@ -48,6 +48,31 @@ type Plans interface {
 	// Holds lists the organization's legal holds, the earliest first.
 	Holds(ctx context.Context, r Read, f HoldFilter) (Page[LegalHold], error)
 
+	// Findings is the board of findings, the longest raised first.
+	Findings(ctx context.Context, r Read, f FindingFilter) (FindingBoard, error)
+
+	// Finding is one finding with what was done about it.
+	Finding(ctx context.Context, r Read, id uuid.UUID) (FindingDetail, error)
+
+	// EvidenceList lists what was collected, the earliest registered first.
+	EvidenceList(ctx context.Context, r Read, f EvidenceFilter) (Page[EvidenceSummary], error)
+
+	// Evidence is one piece of evidence with all its links.
+	Evidence(ctx context.Context, r Read, id uuid.UUID) (EvidenceDetail, error)
+
+	// Sources lists the registered sources, the earliest first.
+	Sources(ctx context.Context, r Read, f SourceFilter) (Page[Source], error)
+
+	// Source is one of them.
+	Source(ctx context.Context, r Read, id uuid.UUID) (Source, error)
+
+	// ExternalChanges lists what registered sources sent and what became of it,
+	// the earliest first.
+	ExternalChanges(ctx context.Context, r Read, f ExternalFilter) (ExternalChanges, error)
+
+	// Person says where a person occurs, by member id or subject id.
+	Person(ctx context.Context, r Read, id uuid.UUID) (Person, error)
+
 	// Organization is the asking organization itself.
 	Organization(ctx context.Context, r Read) (Organization, error)
 

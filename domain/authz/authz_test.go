@@ -19,7 +19,7 @@ const matrix = `
 register-organization  .  .  .  .  .  .  .  .  .  .  x  .
 enrol-member           .  .  .  .  .  .  .  .  x  .  .  .
 grant-role             .  .  .  .  .  .  .  .  x  .  .  .
-revoke-role            .  .  .  .  .  .  .  .  x  .  .  .
+revoke-role            .  .  .  .  .  .  .  .  x  .  .  x
 offboard-member        .  .  .  .  .  .  .  .  x  .  .  .
 set-governance-policy  .  .  x  .  .  .  .  .  .  .  .  .
 place-legal-hold       .  .  x  .  .  .  .  .  .  .  .  .
@@ -54,14 +54,18 @@ void-measurement       .  .  .  x  .  .  .  x  .  .  .  .
 raise-finding          .  .  x  .  x  .  .  .  .  .  .  x
 assign-finding         .  .  x  .  x  .  .  .  .  .  .  x
 reclassify-finding     .  .  x  .  x  .  .  .  .  .  .  .
-plan-remediation       .  .  .  x  .  .  .  .  .  .  .  .
-submit-remediation     .  .  .  x  .  .  .  .  .  .  .  .
+plan-remediation       .  .  .  x  .  .  x  .  .  .  .  .
+submit-remediation     .  .  .  x  .  .  x  .  .  .  .  .
 accept-risk            .  .  .  .  .  x  .  .  .  .  .  .
 return-finding         .  .  x  .  x  .  .  .  .  .  .  x
 close-finding          .  .  x  .  x  .  .  .  .  .  .  .
-register-evidence      x  .  x  x  x  .  .  .  .  .  .  x
-link-evidence          x  .  x  x  x  .  .  .  .  .  .  x
+register-evidence      x  .  x  x  x  .  x  .  .  .  .  x
+link-evidence          x  .  x  x  x  .  x  .  .  .  .  x
 import-stratml         x  .  .  .  .  .  .  .  .  .  .  .
+register-source        .  .  .  .  .  .  x  .  .  .  .  .
+suspend-source         .  .  .  .  .  .  x  .  .  .  .  x
+reinstate-source       .  .  .  .  .  .  x  .  .  .  .  .
+reject-ingest          .  .  .  .  .  .  .  x  .  .  .  x
 `
 
 var columns = []string{

@@ -60,7 +60,11 @@ const (
 	RegisterEvidence = "register-evidence"
 	LinkEvidence     = "link-evidence"
 
-	ImportStratML = "import-stratml"
+	ImportStratML   = "import-stratml"
+	RegisterSource  = "register-source"
+	SuspendSource   = "suspend-source"
+	ReinstateSource = "reinstate-source"
+	RejectIngest    = "reject-ingest"
 )
 
 // may is the whole of who may give which command.
@@ -68,7 +72,7 @@ var may = map[string][]string{
 	RegisterOrganization: {Operator},
 	EnrolMember:          {Administrator},
 	GrantRole:            {Administrator},
-	RevokeRole:           {Administrator},
+	RevokeRole:           {Administrator, Process},
 	OffboardMember:       {Administrator},
 	SetGovernancePolicy:  {ComplianceOfficer},
 	PlaceLegalHold:       {ComplianceOfficer},
@@ -106,16 +110,20 @@ var may = map[string][]string{
 	RaiseFinding:      {Auditor, ComplianceOfficer, Process},
 	AssignFinding:     {Auditor, ComplianceOfficer, Process},
 	ReclassifyFinding: {Auditor, ComplianceOfficer},
-	PlanRemediation:   {IndicatorOwner},
-	SubmitRemediation: {IndicatorOwner},
+	PlanRemediation:   {IndicatorOwner, DataSteward},
+	SubmitRemediation: {IndicatorOwner, DataSteward},
 	AcceptRisk:        {RiskAcceptor},
 	ReturnFinding:     {Auditor, ComplianceOfficer, Process},
 	CloseFinding:      {Auditor, ComplianceOfficer},
 
-	RegisterEvidence: {Author, IndicatorOwner, Auditor, ComplianceOfficer, Process},
-	LinkEvidence:     {Author, IndicatorOwner, Auditor, ComplianceOfficer, Process},
+	RegisterEvidence: {Author, IndicatorOwner, Auditor, ComplianceOfficer, DataSteward, Process},
+	LinkEvidence:     {Author, IndicatorOwner, Auditor, ComplianceOfficer, DataSteward, Process},
 
-	ImportStratML: {Author},
+	ImportStratML:   {Author},
+	RegisterSource:  {DataSteward},
+	SuspendSource:   {DataSteward, Process},
+	ReinstateSource: {DataSteward},
+	RejectIngest:    {Integrator, Process},
 }
 
 // ErrRole: no role of the actor may give the command.

@@ -13,5 +13,13 @@ var readers = []string{
 // ErrNoReader: no role of the asking member lets them read.
 var ErrNoReader = ErrRole.Detailf("To read, have a role here other than %s: an administrator grants them.", Integrator)
 
+// ErrNoWatcher: no role of the asking member lets them read the journal.
+var ErrNoWatcher = ErrRole.Detailf("To read this, have the role %s or %s here.", Auditor, ComplianceOfficer)
+
 // MayRead says whether a role lets its holder read what the organization has.
 func MayRead(role string) bool { return slices.Contains(readers, role) }
+
+// MayReadJournal says whether a role lets its holder read who was refused what,
+// who read the trail, and what is known of persons: that is for those who watch
+// over the others.
+func MayReadJournal(role string) bool { return role == Auditor || role == ComplianceOfficer }

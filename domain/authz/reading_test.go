@@ -13,6 +13,11 @@ func TestWhoMayRead(t *testing.T) {
 			t.Errorf("%s may read: %v, want %v", role, got, want)
 		}
 	}
+	for _, role := range append(authz.Grantable(), "", authz.Operator, authz.Process) {
+		if got, want := authz.MayReadJournal(role), role == authz.Auditor || role == authz.ComplianceOfficer; got != want {
+			t.Errorf("%q may read the journal: %v, want %v", role, got, want)
+		}
+	}
 	for _, role := range []string{"", authz.Operator, authz.Process, "owner"} {
 		if authz.MayRead(role) || slices.Contains(authz.Grantable(), role) {
 			t.Errorf("%q may read", role)

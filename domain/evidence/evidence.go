@@ -38,6 +38,7 @@ type State struct {
 	Kind       Kind
 	SHA256     string
 	Size       int64
+	MediaType  string
 	StorageRef string
 	Links      []Link // in order; never changed in place
 }
@@ -56,7 +57,7 @@ func (s State) Exists() bool { return s.ID != "" }
 func (s State) Apply(_ fact.Actor, e Event) State {
 	switch e := e.(type) {
 	case Registered:
-		s = State{ID: e.EvidenceID, Kind: e.Kind, SHA256: e.SHA256, Size: e.Size, StorageRef: e.StorageRef}
+		s = State{ID: e.EvidenceID, Kind: e.Kind, SHA256: e.SHA256, Size: e.Size, MediaType: e.MediaType, StorageRef: e.StorageRef}
 	case Linked:
 		s.Links = append(slices.Clip(s.Links), Link{e.Relation, e.Target})
 	}
@@ -148,9 +149,7 @@ func (s State) link(c LinkEvidence) ([]Event, error) {
 	}
 	f.ID("#/target/id", c.Target.ID)
 	f.OptionalID("#/target/eventId", c.Target.EventID)
-	if c.Target.Revision < 0 || (c.Target.Revision > 0 && c.Target.Type != "strategy") {
-		f.Object("#/target/revision", "minimum", "Only strategies have revisions, from 1.")
-	}
+	f.Revision("#/target/revision", c.Target.Type, c.Target.Revision)
 	f.Short("#/note", c.Note)
 	if err := f.Err(); err != nil {
 		return nil, err

@@ -14,8 +14,8 @@ import (
 	"strata.dev/strata/domain/severity"
 )
 
-// maxSubjects bounds what one finding is about.
-const maxSubjects = 200
+// MaxSubjects bounds what one finding is about.
+const MaxSubjects = 200
 
 // Decide answers a command with the events it leads to, or with a fault and no
 // events. It reads nothing but its arguments.
@@ -155,8 +155,8 @@ func checkSeverity(f *check.Form, s severity.Severity) {
 }
 
 func checkSubjects(f *check.Form, subjects []Subject) {
-	if len(subjects) == 0 || len(subjects) > maxSubjects {
-		f.Object("#/subjects", "minItems", "Name 1 to %d things that the finding is about.", maxSubjects)
+	if len(subjects) == 0 || len(subjects) > MaxSubjects {
+		f.Object("#/subjects", "minItems", "Name 1 to %d things that the finding is about.", MaxSubjects)
 		return
 	}
 	for i, s := range subjects {
@@ -169,9 +169,7 @@ func checkSubjects(f *check.Form, subjects []Subject) {
 		if !ident.Valid(s.ID) {
 			f.Object(at+"/id", "format", "Give a lower-case UUID.")
 		}
-		if s.Revision < 0 || (s.Revision > 0 && s.Type != "strategy") {
-			f.Object(at+"/revision", "minimum", "Only strategies have revisions, from 1.")
-		}
+		f.Revision(at+"/revision", s.Type, s.Revision)
 	}
 }
 
@@ -209,12 +207,19 @@ func (s State) assign(by fact.Actor, c AssignFinding) (Event, error) {
 		return nil, ErrDueDate.Detailf("The due date %s is over: give a later one.", c.DueDate)
 	case c.DueDate > usual && strings.TrimSpace(c.Reason) == "":
 		return nil, ErrDueDate.Detailf("A finding of severity %s is due by %s: give the reason for a later date.", s.Severity, usual)
-	case !slices.Contains(c.OwnerRoles, authz.IndicatorOwner):
-		return nil, ErrOwnerRole.Detailf("Member %s is not %s here and could not respond: assign somebody who is.", c.OwnerID, authz.IndicatorOwner)
+	case !s.canRespond(c.OwnerRoles):
+		return nil, ErrOwnerRole.Detailf("Member %s is not %s here (nor %s of a source that this is about) and could not respond: assign somebody who is.", c.OwnerID, authz.IndicatorOwner, authz.DataSteward)
 	case c.OwnerID == s.OwnerID && c.DueDate == s.DueDate:
 		return nil, ErrNothingChanges.Detailf("This is the owner already, with this due date: give another one.")
 	}
 	return Assigned{OwnerID: c.OwnerID, PreviousOwner: s.OwnerID, DueDate: c.DueDate, Reason: c.Reason}, nil
+}
+
+// canRespond says whether the owner of the finding can have these roles: it is
+// for those who answer for indicators, or for the sources that it is about.
+func (s State) canRespond(roles []string) bool {
+	return slices.Contains(roles, authz.IndicatorOwner) ||
+		slices.Contains(roles, authz.DataSteward) && slices.ContainsFunc(s.Subjects, func(o Subject) bool { return o.Type == "source" })
 }
 
 func (s State) reclassify(c ReclassifyFinding) (Event, error) {

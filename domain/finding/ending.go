@@ -3,6 +3,7 @@ package finding
 import (
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"strata.dev/strata/domain/authz"
@@ -21,7 +22,7 @@ const (
 // minDismissal is how much a dismissal has to say, in characters.
 const minDismissal = 20
 
-// accept holds S7: whoever accepts a risk neither owns nor raised the finding;
+// accept holds S7: whoever accepts a risk never owned nor raised the finding;
 // a critical one takes two who may; and it is for a time that the policy bounds.
 func (s State) accept(by fact.Actor, c AcceptRisk) (Event, error) {
 	if err := s.in(Owned, Planned, Accepted); err != nil {
@@ -50,6 +51,12 @@ func (s State) accept(by fact.Actor, c AcceptRisk) (Event, error) {
 		if err := authz.SecondPerson(ErrTwoAcceptors, by, c.Second, authz.RiskAcceptor); err != nil {
 			return nil, err
 		}
+		// Who countersigned did so in view of the finding as it was: a signature from
+		// before its last turn counts no more, and so none is used twice. Signatures
+		// carry whole seconds.
+		if !c.Second.SignedAt.Add(time.Second).After(s.turnedAt) {
+			return nil, ErrTwoAcceptors.Detailf("The finding was accepted, returned or reclassified since this was countersigned: have it countersigned again.")
+		}
 		if err := s.independent(append([]string{c.Second.ID}, c.Second.SamePerson...)); err != nil {
 			return nil, err
 		}
@@ -63,8 +70,8 @@ func (s State) accept(by fact.Actor, c AcceptRisk) (Event, error) {
 
 func (s State) independent(person []string) error {
 	for _, id := range person {
-		if id == s.OwnerID || id == s.RaisedBy {
-			return ErrOwnRisk.Detailf("Member %s owns or raised this finding: somebody who did neither must accept its risk.", id)
+		if slices.Contains(s.owners, id) || id == s.RaisedBy {
+			return ErrOwnRisk.Detailf("Member %s answered for this finding or raised it: somebody who did neither must accept its risk.", id)
 		}
 	}
 	return nil

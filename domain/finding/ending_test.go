@@ -86,6 +86,10 @@ func TestAcceptingRisks(t *testing.T) {
 	}
 	ownRisk, raiserToo := owner, officer
 	ownRisk.Roles, raiserToo.Roles = []string{authz.RiskAcceptor}, []string{authz.RiskAcceptor}
+	formerly := history(in[finding.Owned], by(officer, finding.Assigned{OwnerID: other.ID, PreviousOwner: owner.ID, DueDate: "2026-04-30"}))
+	revoker := officer
+	revoker.At = now.Add(-30 * time.Second)
+	revoked := history(critical, by(acceptor, two), by(revoker, finding.ReturnedToWork{Reason: finding.AcceptanceRevoked, Comments: "No."}))
 	robot := acceptor
 	robot.Kind = fact.Process
 	decider.Run(t, []spec{
@@ -100,6 +104,9 @@ func TestAcceptingRisks(t *testing.T) {
 		{Name: "S7: a critical one by two", Given: critical, By: acceptor, When: by2, Then: []finding.Event{two}},
 		{Name: "S7: a critical one not by one", Given: critical, By: acceptor, When: accept, Refused: finding.ErrTwoAcceptors},
 		{Name: "S7: not by one twice", Given: critical, By: acceptor, When: seconded(func(s *fact.Second) { s.ID = acceptor.ID }), Refused: finding.ErrTwoAcceptors},
+		{Name: "S7: not with a word that was given before it was revoked", Given: revoked, By: acceptor, When: seconded(func(s *fact.Second) { s.SignedAt = now.Add(-time.Minute) }), Refused: finding.ErrTwoAcceptors},
+		{Name: "S7: but with one given since", Given: revoked, By: acceptor, When: by2, Then: []finding.Event{two}},
+		{Name: "S7: not by who owned it once", Given: formerly, By: ownRisk, When: accept, Refused: finding.ErrOwnRisk},
 		{Name: "S7: not with an auditor", Given: critical, By: acceptor, When: seconded(func(s *fact.Second) { s.Roles = []string{authz.Auditor} }), Refused: finding.ErrTwoAcceptors},
 		{Name: "S7: not with its owner", Given: critical, By: acceptor, When: seconded(func(s *fact.Second) { s.ID = owner.ID }), Refused: finding.ErrOwnRisk},
 		{Name: "S7: not with its owner under another id", Given: critical, By: acceptor, When: seconded(func(s *fact.Second) { s.SamePerson = []string{owner.ID} }), Refused: finding.ErrOwnRisk},

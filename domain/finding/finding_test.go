@@ -88,7 +88,7 @@ const lifecycle = `
            assign    reclassify plan     submit    accept    return    close   dismiss
 open       assigned  open       -        -         -         -         -       closed
 assigned   assigned  assigned   planned  -         accepted  -         -       closed
-planned    assigned  planned    planned  submitted accepted  -         -       -
+planned    planned   planned    planned  submitted accepted  -         -       -
 submitted  -         submitted  -        -         -         planned   closed  -
 accepted   -         accepted   -        -         accepted  assigned  -       -
 closed     -         -          -        -         -         assigned  -       -
@@ -194,6 +194,8 @@ func TestAssigning(t *testing.T) {
 	}
 	later := assigned
 	later.DueDate, later.Reason = "2026-06-30", "needs a vendor"
+	aboutSource := raised
+	aboutSource.Subjects = []finding.Subject{{Type: "source", ID: id("source", 1)}}
 	again := finding.Assigned{OwnerID: owner.ID, PreviousOwner: owner.ID, DueDate: "2026-03-10"}
 	table := []spec{
 		{Name: "due by its severity", Given: in[finding.Open], By: officer, When: assign("", "", authz.IndicatorOwner), Then: []finding.Event{assigned}},
@@ -204,6 +206,8 @@ func TestAssigning(t *testing.T) {
 		{Name: "not by yesterday", Given: in[finding.Open], By: officer, When: assign("2026-02-28", "", authz.IndicatorOwner), Refused: finding.ErrDueDate},
 		{Name: "not to who cannot respond", Given: in[finding.Open], By: officer, When: assign("", "", authz.Viewer), Refused: finding.ErrOwnerRole},
 		{Name: "not to the same, by the same day", Given: in[finding.Owned], By: officer, When: assign("2026-04-30", "", authz.IndicatorOwner), Refused: finding.ErrNothingChanges},
+		{Name: "not to a data steward, if it is about no source", Given: in[finding.Open], By: officer, When: assign("", "", authz.DataSteward), Refused: finding.ErrOwnerRole},
+		{Name: "to a data steward, if it is about a source", Given: by(officer, aboutSource), By: process, When: assign("", "", authz.DataSteward), Then: []finding.Event{assigned}},
 		{Name: "not by an owner", Given: in[finding.Owned], By: owner, When: assign("", "", authz.IndicatorOwner), Refused: authz.ErrRole},
 		{Name: "not what was never raised", By: officer, When: assign("", "", authz.IndicatorOwner), Refused: finding.ErrNotRaised},
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"strata.dev/strata/domain/authz"
 	"strata.dev/strata/domain/calendar"
 	"strata.dev/strata/domain/fact"
 	"strata.dev/strata/domain/internal/check"
@@ -13,12 +14,17 @@ import (
 // Limits of a remediation.
 const (
 	maxActions  = 200
-	maxEvidence = 200
+	MaxEvidence = 200 // pieces that one submission names
 )
 
+// owned lets the owner respond, as long as they hold a role in which they could
+// have been made the owner (S13).
 func (s State) owned(by fact.Actor) error {
-	if by.ID != s.OwnerID {
+	switch {
+	case by.ID != s.OwnerID:
 		return ErrNotOwner.Detailf("Member %s answers for this finding: they must do this, or have it assigned to you.", s.OwnerID)
+	case !s.canRespond(by.Roles):
+		return authz.ErrRole.Detailf("To respond to this finding, have the role %s here.", authz.IndicatorOwner)
 	}
 	return nil
 }
@@ -91,8 +97,8 @@ func (s State) submit(by fact.Actor, c SubmitRemediation) (Event, error) {
 	if len(c.ActionsDone) == 0 || len(c.ActionsDone) > maxActions {
 		f.Object("#/actionsDone", "minItems", "Name 1 to %d actions that were done.", maxActions)
 	}
-	if len(c.EvidenceIDs) == 0 || len(c.EvidenceIDs) > maxEvidence {
-		f.Object("#/evidenceIds", "minItems", "Name 1 to %d pieces of evidence.", maxEvidence)
+	if len(c.EvidenceIDs) == 0 || len(c.EvidenceIDs) > MaxEvidence {
+		f.Object("#/evidenceIds", "minItems", "Name 1 to %d pieces of evidence.", MaxEvidence)
 	}
 	for i, id := range c.EvidenceIDs {
 		f.ID(fmt.Sprintf("#/evidenceIds/%d", i), id)

@@ -2,6 +2,7 @@ package finding
 
 import (
 	"slices"
+	"time"
 
 	"strata.dev/strata/domain/calendar"
 	"strata.dev/strata/domain/fact"
@@ -35,9 +36,10 @@ type State struct {
 	DueDate   calendar.Date
 	ExpiresOn calendar.Date // of the acceptance, while accepted
 
-	actions    []string // ids of the present plan
-	submitters []string // persons who submitted a remediation, ever; sorted
-	owners     []string // persons who owned it, ever; sorted
+	turnedAt   time.Time // when it was last accepted, returned or reclassified
+	actions    []string  // ids of the present plan
+	submitters []string  // persons who submitted a remediation, ever; sorted
+	owners     []string  // persons who owned it, ever; sorted
 }
 
 // Exists says whether the finding was raised.
@@ -52,6 +54,10 @@ func (s State) Overdue(on calendar.Date) bool { return s.Live() && s.DueDate != 
 // Apply folds one event into the state. It cannot refuse: an event is a fact.
 // The state it is called on stays as it was.
 func (s State) Apply(by fact.Actor, e Event) State {
+	switch e.(type) {
+	case Reclassified, RiskAccepted, ReturnedToWork:
+		s.turnedAt = by.At
+	}
 	switch e := e.(type) {
 	case Raised:
 		s = State{
@@ -61,8 +67,8 @@ func (s State) Apply(by fact.Actor, e Event) State {
 	case Assigned:
 		s.OwnerID, s.DueDate = e.OwnerID, e.DueDate
 		s.owners = with(s.owners, e.OwnerID)
-		if s.Stage == Open || s.Stage == Planned {
-			s.Stage = Owned
+		if s.Stage == Open {
+			s.Stage = Owned // a plan outlives who made it; the new owner may make another
 		}
 	case Reclassified:
 		if s.Stage == Accepted && e.Severity.Rank() > s.Severity.Rank() {

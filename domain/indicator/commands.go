@@ -84,6 +84,8 @@ type RecordMeasurement struct {
 	Note          string
 	ExternalRef   string
 	ImportID      string
+	Breach        Breach      // looked at for a key whose value was voided
+	Source        SourceTerms // of the source that records it
 }
 
 // CorrectMeasurement replaces the living value of a measurement, which it names
@@ -97,7 +99,18 @@ type CorrectMeasurement struct {
 	Note          string
 	Reason        string
 	EvidenceID    string
-	Breach        Breach
+
+	EvidenceUnknown bool // there is no such evidence
+	Breach          Breach
+	Source          SourceTerms // of the source that corrects it
+}
+
+// SourceTerms are what the source that gives a command may do with the
+// indicator, by its registration (S14).
+type SourceTerms struct {
+	Registered bool // else it is a service account: it has no terms, and no override
+	Allowed    bool
+	Override   bool // also where a person wrote last
 }
 
 // Breach is the finding about a missed target that is open for an indicator (S9).
@@ -114,6 +127,11 @@ type VoidMeasurement struct {
 	Period        calendar.Period // if no id is given
 	Dims          Dims            // likewise
 	Reason        string
+	EvidenceID    string
+
+	EvidenceUnknown bool // there is no such evidence
+	Breach          Breach
+	Source          SourceTerms // of the source that voids it
 }
 
 // RetireIndicator ends the indicator.

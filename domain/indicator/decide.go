@@ -1,7 +1,6 @@
 package indicator
 
 import (
-	"slices"
 	"time"
 
 	"strata.dev/strata/domain/authz"
@@ -48,6 +47,9 @@ func decide(s State, by fact.Actor, c Command) (Event, error) {
 	case s.Retired:
 		return nil, ErrRetired.Detailf("This indicator is retired: define a new one, or use the one that replaced it.")
 	}
+	if err := sourceOf(c).allow(by); err != nil {
+		return nil, err
+	}
 	switch c := c.(type) {
 	case RedefineIndicator:
 		return s.redefine(by, c)
@@ -60,7 +62,7 @@ func decide(s State, by fact.Actor, c Command) (Event, error) {
 	case CorrectMeasurement:
 		return s.correct(by, c)
 	case VoidMeasurement:
-		return s.void(c)
+		return s.void(by, c)
 	case RetireIndicator:
 		return s.retire(by, c)
 	}
@@ -169,6 +171,13 @@ func (s State) record(by fact.Actor, c RecordMeasurement) (Event, error) {
 			With("measurementId", key.ID)
 	case !known && s.series.Len() >= MaxKeys:
 		return nil, ErrTooManySeries.Detailf("One indicator holds values for at most %d keys: define another one.", MaxKeys)
+	case known: // a value was withdrawn, and this is another one
+		if err := c.Breach.allowsAnew(by); err != nil {
+			return nil, err
+		}
+		if err := c.Source.overwrite(by, key); err != nil {
+			return nil, err
+		}
 	}
 	return MeasurementRecorded{
 		MeasurementID: c.MeasurementID, KeyVersion: key.KeyVersion + 1, Period: c.Period, Dims: c.Dims.orNone(), Reading: reading,
@@ -200,9 +209,15 @@ func (s State) correct(by fact.Actor, c CorrectMeasurement) (Event, error) {
 	if err := c.Breach.allows(by, c.EvidenceID); err != nil {
 		return nil, err
 	}
+	if c.EvidenceUnknown {
+		return nil, ErrEvidence.Detailf("There is no evidence %s here: register it first.", c.EvidenceID)
+	}
 	// The text that a number came as is kept, so it can be wrong by itself.
 	if old.same(reading) && old.OriginalText == reading.OriginalText && old.Epoch == s.Epoch {
 		return nil, ErrSameValue.Detailf("This is the value already: a correction gives another one.")
+	}
+	if err := c.Source.overwrite(by, old); err != nil {
+		return nil, err
 	}
 	return MeasurementCorrected{
 		MeasurementID: old.ID, KeyVersion: old.KeyVersion + 1, Period: old.Period, Dims: old.Dims, Old: old.Reading, New: reading,
@@ -210,10 +225,11 @@ func (s State) correct(by fact.Actor, c CorrectMeasurement) (Event, error) {
 	}, nil
 }
 
-func (s State) void(c VoidMeasurement) (Event, error) {
+func (s State) void(by fact.Actor, c VoidMeasurement) (Event, error) {
 	var f check.Form
 	checkTarget(&f, c.MeasurementID, c.Period, c.Dims)
 	f.Reason(c.Reason)
+	f.OptionalID("#/evidenceId", c.EvidenceID)
 	if err := f.Err(); err != nil {
 		return nil, err
 	}
@@ -221,24 +237,19 @@ func (s State) void(c VoidMeasurement) (Event, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := c.Breach.allows(by, c.EvidenceID); err != nil {
+		return nil, err
+	}
+	if c.EvidenceUnknown {
+		return nil, ErrEvidence.Detailf("There is no evidence %s here: register it first.", c.EvidenceID)
+	}
+	if err := c.Source.overwrite(by, old); err != nil {
+		return nil, err
+	}
 	return MeasurementVoided{
 		MeasurementID: old.ID, KeyVersion: old.KeyVersion + 1, Period: old.Period, Dims: old.Dims, Old: old.Reading, Reason: c.Reason,
+		EvidenceID: c.EvidenceID,
 	}, nil
-}
-
-// allows holds S9: while a finding about a missed target is open, a person
-// corrects what it rests on with evidence only, and its owner not at all.
-// Sources restate what is theirs.
-func (b Breach) allows(by fact.Actor, evidenceID string) error {
-	switch {
-	case b.FindingID == "" || by.Kind != fact.Person:
-		return nil
-	case b.OwnerID == by.ID || (b.OwnerID != "" && slices.Contains(b.SamePerson, b.OwnerID)):
-		return ErrBreachOwner.Detailf("You answer for finding %s about this indicator: somebody else must correct its measurements.", b.FindingID)
-	case evidenceID == "":
-		return ErrBreachEvidence.Detailf("Finding %s about this indicator is open: name the evidence for the correction.", b.FindingID)
-	}
-	return nil
 }
 
 // checkTarget takes the name of a measurement: its id, or else its key.

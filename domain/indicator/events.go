@@ -83,6 +83,7 @@ type MeasurementVoided struct {
 	Dims          Dims            `json:"dims,omitempty"`
 	Old           Reading         `json:"old"`
 	Reason        string          `json:"reason"`
+	EvidenceID    string          `json:"evidenceId,omitempty"`
 }
 
 // HealthChanged: what came before in the same append changed the status.

@@ -20,8 +20,10 @@ var (
 	ErrMeasurementID   = refusal.Violated.WithRule("measurement-id-unique")
 	ErrNotLiving       = refusal.Violated.WithRule("measurement-living")
 	ErrSameValue       = refusal.Violated.WithRule("correction-differs")
+	ErrEvidence        = refusal.Violated.WithRule("evidence-exists")
 	ErrBreachEvidence  = refusal.Violated.WithRule("S9")
 	ErrBreachOwner     = refusal.Forbidden.WithRule("S9")
+	ErrSource          = refusal.Forbidden.WithRule("S14") // member reason: not_allowed or protected_value
 	ErrSecondPerson    = refusal.Forbidden.WithRule("S15")
 	ErrReplacesItself  = refusal.Violated.WithRule("replaced-by-another")
 	ErrTooManySeries   = refusal.Violated.WithRule("series-limit")

@@ -1,6 +1,7 @@
 package indicator_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -146,9 +147,11 @@ func TestCorrecting(t *testing.T) {
 	gap := indicator.MeasurementRecorded{MeasurementID: m1, KeyVersion: 1, Period: year(2022), Reading: missing}
 	filled := corrected
 	filled.Old, filled.New, filled.Reason = missing, number("6"), "published"
+	restatable := slices.Clone(given)
+	restatable[2].By = source
 	decider.Run(t, []spec{
 		{Name: "says what was", Given: given, By: olga, When: correct("5423.6", "rounding"), Then: []indicator.Event{corrected}},
-		{Name: "by the source itself", Given: given, By: source, When: correct("5423.6", indicator.SourceRestated), Then: []indicator.Event{restated}},
+		{Name: "by the source itself", Given: restatable, By: source, When: correct("5423.6", indicator.SourceRestated), Then: []indicator.Event{restated}},
 		{
 			Name: "with another health", Given: given, By: olga, When: correct("5.5", "rounding"),
 			Then: []indicator.Event{fell, indicator.HealthChanged{
@@ -179,7 +182,7 @@ func TestCorrecting(t *testing.T) {
 		{Name: "S9: not without evidence", Given: given, By: olga, When: breached("", id("person", 9)), Refused: indicator.ErrBreachEvidence},
 		{Name: "S9: not by who answers for it", Given: given, By: olga, When: breached(proof, olga.ID), Refused: indicator.ErrBreachOwner},
 		{Name: "S9: not by them under another id", Given: given, By: olga, When: breached(proof, id("person", 9), id("person", 9)), Refused: indicator.ErrBreachOwner},
-		{Name: "S9: but by the source", Given: given, By: source, When: breached("", source.ID), Then: []indicator.Event{corrected}},
+		{Name: "S9: but by the source", Given: restatable, By: source, When: breached("", source.ID), Then: []indicator.Event{corrected}},
 		{Name: "a person speaking for the source", Given: given, By: olga, When: correct("1", indicator.SourceRestated), Refused: indicator.ErrReservedRestate},
 		{Name: "for no reason", Given: given, By: olga, When: correct("1", ""), Refused: refusal.Invalid},
 		{Name: "what is not there", Given: []past{defined(scores)}, By: olga, When: correct("1", "r"), Refused: indicator.ErrNotLiving},

@@ -18,7 +18,8 @@ type State struct {
 	Definition  Definition
 	Status      Status // as last announced by HealthChanged; Unknown at first
 	Retired     bool
-	Epoch       int // comparability breaks so far; values of different epochs are not compared
+	EverOff     bool // it was off track at some time, or is
+	Epoch       int  // comparability breaks so far; values of different epochs are not compared
 
 	targets  pmap.Map[Target]      // by key
 	series   pmap.Map[Measurement] // by key; void ones are kept for their version
@@ -43,8 +44,9 @@ type Measurement struct {
 	Period     calendar.Period
 	Dims       Dims
 	Reading
-	Epoch int
-	Void  bool
+	Epoch  int
+	Void   bool
+	ByHand bool // a person wrote it last, by voiding it, too
 }
 
 // Exists says whether the indicator was defined.
@@ -58,6 +60,9 @@ func (s State) Live(p calendar.Period, d Dims) (Measurement, bool) {
 	m, ok := s.series.Get(Key(p, d))
 	return m, ok && !m.Void
 }
+
+// Last gives what was last written for a key, by voiding it, too.
+func (s State) Last(p calendar.Period, d Dims) (Measurement, bool) { return s.series.Get(Key(p, d)) }
 
 // LiveByID gives the living measurement with an id.
 func (s State) LiveByID(id string) (Measurement, bool) {
@@ -163,6 +168,7 @@ func (s State) Apply(by fact.Actor, e Event) State {
 		}, by)
 	case HealthChanged:
 		s.Status = e.To
+		s.EverOff = s.EverOff || e.To == OffTrack
 	case Retired:
 		s.Retired = true
 		s = s.authoredBy(by)
@@ -178,7 +184,7 @@ func (s State) authoredBy(by fact.Actor) State {
 }
 
 func (s State) put(m Measurement, by fact.Actor) State {
-	if by.Kind == fact.Person {
+	if m.ByHand = by.Kind == fact.Person; m.ByHand {
 		s.byHand = s.byHand.Set(m.Period.String()+" "+by.ID, byHand{m.Period, by.ID})
 	}
 	key := Key(m.Period, m.Dims)

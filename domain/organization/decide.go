@@ -119,9 +119,9 @@ func (s State) enrol(by fact.Actor, c EnrolMember) ([]Event, error) {
 	if id := s.enrolledAs(c.ExternalIDHash); id != "" {
 		return nil, ErrIdentityInUse.Detailf("This identity is enrolled as member %s: offboard that member first, or grant it what is needed.", id)
 	}
-	for id, m := range s.members.All() {
-		if m.SubjectID == c.SubjectID && !m.Offboarded {
-			return nil, ErrSubjectEnrolled.Detailf("This subject is enrolled as member %s: one person acts under one member at a time.", id)
+	for _, id := range s.samePerson(Member{SubjectID: c.SubjectID, ExternalIDHash: c.ExternalIDHash}) {
+		if m, _ := s.members.Get(id); !m.Offboarded {
+			return nil, ErrSubjectEnrolled.Detailf("This person is enrolled as member %s: one person acts under one member at a time.", id)
 		}
 	}
 	return []Event{MemberEnrolled(c)}, nil
@@ -220,6 +220,8 @@ func (s State) revokeRoles(by fact.Actor, c RevokeRole) ([]Event, error) {
 	for _, id := range ids {
 		if g, ok := s.grants.Get(id); !ok || g.MemberID != c.MemberID || g.Revoked {
 			return nil, ErrNoGrant.Detailf("The member has no grant %q to revoke; look at its present grants.", id)
+		} else if by.Kind != fact.Person && (g.ExpiresAt == nil || g.ExpiresAt.After(by.At)) {
+			return nil, ErrMachine.Detailf("Grant %s has not expired: only an administrator takes it away.", id)
 		}
 	}
 	if err := s.keepsWithout(ids); err != nil {

@@ -24,4 +24,5 @@ var (
 	ErrDualControl     = refusal.Forbidden.WithRule("S8")
 	ErrOwnRoles        = refusal.Forbidden.WithRule("S5")
 	ErrLastOfRole      = refusal.Violated.WithRule("S5")
+	ErrMachine         = refusal.Forbidden.WithRule("S12")
 )

@@ -258,6 +258,46 @@ func TestSamePersonSpansEnrolments(t *testing.T) {
 	}
 }
 
+// TestAPersonIsWhoeverIsLinked: by a subject with one enrolment and by an
+// identity with the next, the first and the last are one person.
+func TestAPersonIsWhoeverIsLinked(t *testing.T) {
+	bridge, last := enrolled(3), enrolled(3)
+	bridge.MemberID, bridge.ExternalIDHash = member4, identity(4)
+	last.MemberID, last.SubjectID, last.ExternalIDHash = id("member", 5), id("subject", 5), identity(4)
+	left := func(member string) organization.RoleRevoked {
+		return organization.RoleRevoked{GrantIDs: []string{}, MemberID: member, Offboarding: true}
+	}
+	s := decider.Fold(after(enrolled(3), left(member3), bridge, left(member4), last))
+	if diff := cmp.Diff([]string{member3, member4}, s.SamePerson(last.MemberID)); diff != "" {
+		t.Error(diff)
+	}
+	third := enrolled(3)
+	third.MemberID = id("member", 6)
+	decider.Run(t, []spec{
+		{Name: "who is enrolled under another subject and identity", Given: after(enrolled(3), left(member3), bridge, left(member4), last), By: admin, When: organization.EnrolMember(third), Refused: organization.ErrSubjectEnrolled},
+		{Name: "who is not enrolled any more", Given: after(enrolled(3), left(member3), bridge, left(member4)), By: admin, When: organization.EnrolMember(third), Then: []organization.Event{third}},
+	})
+}
+
+// TestAProcessRevokesWhatHasExpired and nothing else.
+func TestAProcessRevokesWhatHasExpired(t *testing.T) {
+	brief := granted(grant3, member3, authz.Author, first)
+	brief.ExpiresAt = &tomorrow
+	given := after(enrolled(3), brief, granted(grant4, member3, authz.Viewer, all))
+	process := fact.Actor{ID: "deadlines", Kind: fact.Process, At: tomorrow}
+	early := process
+	early.At = tomorrow.Add(-1)
+	revoke := func(grants ...string) organization.RevokeRole {
+		return organization.RevokeRole{MemberID: member3, GrantIDs: grants, Reason: "expired"}
+	}
+	decider.Run(t, []spec{
+		{Name: "when it has", Given: given, By: process, When: revoke(grant3), Then: []organization.Event{organization.RoleRevoked{GrantIDs: []string{grant3}, MemberID: member3, Reason: "expired"}}},
+		{Name: "just before", Given: given, By: early, When: revoke(grant3), Refused: organization.ErrMachine},
+		{Name: "with one that lasts", Given: given, By: process, When: revoke(grant3, grant4), Refused: organization.ErrMachine},
+		{Name: "by offboarding", Given: given, By: process, When: organization.OffboardMember{MemberID: member3, Reason: "r"}, Refused: authz.ErrRole},
+	})
+}
+
 func TestIdentityHashTellsPartsApart(t *testing.T) {
 	seen := map[string]bool{}
 	for _, p := range [][3]string{{"a", "b", "c"}, {"ab", "", "c"}, {"a", "bc", ""}, {"", "ab", "c"}, {"b", "b", "c"}} {

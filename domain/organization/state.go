@@ -105,18 +105,33 @@ func (s State) GrantsOf(memberID string) []Grant {
 
 // SamePerson gives the other member ids, past or present, of the person (or
 // service) behind a member: independence (S1, S3) is between persons, not ids.
+// Members are of one person if they share a subject or an external identity,
+// with each other or through further members.
 func (s State) SamePerson(memberID string) []string {
 	m, ok := s.members.Get(memberID)
 	if !ok {
 		return nil
 	}
-	var others []string
-	for id, o := range s.members.All() {
-		if id != memberID && (o.SubjectID == m.SubjectID || o.ExternalIDHash == m.ExternalIDHash) {
-			others = append(others, id)
+	return slices.DeleteFunc(s.samePerson(m), func(id string) bool { return id == memberID })
+}
+
+// samePerson gives all member ids of the person with a subject and an identity,
+// in their order.
+func (s State) samePerson(first Member) (ids []string) {
+	subjects, identities := map[string]bool{first.SubjectID: true}, map[string]bool{first.ExternalIDHash: true}
+	found := map[string]bool{}
+	for grown := true; grown; {
+		grown = false
+		for id, m := range s.members.All() {
+			if !found[id] && (subjects[m.SubjectID] || identities[m.ExternalIDHash]) {
+				found[id], subjects[m.SubjectID], identities[m.ExternalIDHash] = true, true, true
+				ids = append(ids, id)
+				grown = true
+			}
 		}
 	}
-	return others
+	slices.Sort(ids)
+	return ids
 }
 
 // Holds says whether the grant counts at an instant: not revoked, not expired.

@@ -2,6 +2,7 @@ package source
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -11,24 +12,27 @@ import (
 	"strata.dev/strata/domain/refusal"
 )
 
-// Command is the closed set of what can be asked of a source.
-type Command interface{ isCommand() }
-
-// AcceptImport takes a document in.
-type AcceptImport ImportAccepted
-
-// RejectIngest records that something was refused.
-type RejectIngest IngestRejected
-
-func (AcceptImport) isCommand() {}
-func (RejectIngest) isCommand() {}
-
 var (
 	// ErrIdentical: a file that says the same was imported before. Members
 	// importId and strategyId of the last such import.
 	ErrIdentical = refusal.Violated.WithRule("identical")
 	// ErrImportID: import ids are never used again.
 	ErrImportID = refusal.Violated.WithRule("import-id-unique")
+
+	// ErrNotRegistered: there is no such source.
+	ErrNotRegistered = refusal.NotFound.WithRule("registered")
+	// ErrRegistered: a source is registered once.
+	ErrRegistered = refusal.Violated.WithRule("registered-once")
+	// ErrSteward: whoever answers for a source is a person and a data steward.
+	ErrSteward = refusal.Violated.WithRule("steward-role")
+	// ErrIndicator: what a source may write is there.
+	ErrIndicator = refusal.Violated.WithRule("indicator-exists")
+	// ErrSuspended: the source is suspended already.
+	ErrSuspended = refusal.Violated.WithRule("source-active")
+	// ErrActive: the source is active, and its terms change only while it is not.
+	ErrActive = refusal.Violated.WithRule("source-suspended")
+	// ErrOtherSource: a source refuses only what came from itself.
+	ErrOtherSource = refusal.Forbidden.WithRule("own-messages")
 )
 
 // Limits of the lists of an event; they keep it below what the log takes.
@@ -39,28 +43,82 @@ const (
 
 // Decide answers a command with the events it leads to, or with a fault and no
 // events. It reads nothing but its arguments. Who may import may also leave a
-// trace of what was refused.
+// trace of what was refused of imports.
 func Decide(s State, by fact.Actor, c Command) ([]Event, error) {
-	if err := authz.Check(by, authz.ImportStratML); err != nil {
+	kind, ok := s.kindOf(by, c)
+	if !ok {
+		return nil, refusal.Invalid.Detailf("A source takes no command %T.", c)
+	}
+	if err := authz.Check(by, kind); err != nil {
 		return nil, err
 	}
 	switch c := c.(type) {
 	case AcceptImport:
 		return s.accept(ImportAccepted(c))
 	case RejectIngest:
-		var f check.Form
-		f.ID("#/messageId", c.MessageID)
-		f.Hash("#/payloadSha256", c.PayloadSHA256)
-		f.Name("#/code", c.Code)
-		natural(&f, "size", c.Size)
-		natural(&f, "line", c.Line)
-		natural(&f, "column", c.Column)
-		if err := f.Err(); err != nil {
-			return nil, err
-		}
-		return []Event{IngestRejected(c)}, nil
+		return s.reject(by, IngestRejected(c))
+	case RegisterSource:
+		return s.register(c)
+	}
+	if !s.Registered() {
+		return nil, ErrNotRegistered.Detailf("There is no such source: register it first.")
+	}
+	switch c := c.(type) {
+	case SuspendSource:
+		return s.suspend(c)
+	case ReinstateSource:
+		return s.reinstate(c)
 	}
 	return nil, refusal.Invalid.Detailf("A source takes no command %T.", c)
+}
+
+// kindOf is the name of a command in the table of roles. What persons refuse
+// are documents they import.
+func (s State) kindOf(by fact.Actor, c Command) (kind string, ok bool) {
+	switch c.(type) {
+	case AcceptImport:
+		return authz.ImportStratML, true
+	case RejectIngest:
+		if by.Kind == fact.Person && !s.Registered() {
+			return authz.ImportStratML, true
+		}
+		return authz.RejectIngest, true
+	case RegisterSource:
+		return authz.RegisterSource, true
+	case SuspendSource:
+		return authz.SuspendSource, true
+	case ReinstateSource:
+		return authz.ReinstateSource, true
+	}
+	return "", false
+}
+
+func (s State) reject(by fact.Actor, e IngestRejected) ([]Event, error) {
+	var f check.Form
+	f.ID("#/messageId", e.MessageID)
+	f.Hash("#/payloadSha256", e.PayloadSHA256)
+	f.Name("#/code", e.Code)
+	natural(&f, "size", e.Size)
+	natural(&f, "line", e.Line)
+	natural(&f, "column", e.Column)
+	f.Short("#/sourceMessageId", e.SourceMessageID)
+	f.Short("#/detail", e.Detail)
+	f.OptionalID("#/evidenceId", e.EvidenceID)
+	f.Short("#/indicatorRef", e.IndicatorRef)
+	natural(&f, "item", e.Item)
+	if by.Kind != fact.Person {
+		oneOf(&f, "code", e.Code, codes...)
+	}
+	if err := f.Err(); err != nil {
+		return nil, err
+	}
+	switch {
+	case by.Kind != fact.Person && !s.Registered():
+		return nil, ErrNotRegistered.Detailf("There is no such source: nothing came from it.")
+	case by.Kind == fact.Source && by.ID != s.ID:
+		return nil, ErrOtherSource.Detailf("Source %s cannot refuse what came from another one.", by.ID)
+	}
+	return []Event{e}, nil
 }
 
 func (s State) accept(e ImportAccepted) ([]Event, error) {
@@ -133,8 +191,9 @@ func oneOf(f *check.Form, member, value string, values ...string) {
 	}
 }
 
+// natural takes a number that every reader of JSON takes exactly.
 func natural(f *check.Form, member string, n int) {
-	if n < 0 {
-		f.Object("#/"+member, "minimum", "Not less than zero.")
+	if n < 0 || n > math.MaxInt32 {
+		f.Object("#/"+member, "maximum", "Give a whole number from 0 to %d.", math.MaxInt32)
 	}
 }

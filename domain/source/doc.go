@@ -1,8 +1,18 @@
 // Package source decides what comes in from outside: which documents are
 // imported, and what is refused at the door.
 //
-// A source is a channel through which an organization takes things in. Each
-// organization has one for StratML files, whose id follows from the
+// A source is a channel through which an organization takes things in: external
+// systems that write measurements, and files.
+//
+// An external system is registered by a data steward, with the key that its
+// messages are signed with, the indicators it may write and how often it may
+// come. Its key and terms change only by suspending and reinstating it, so that
+// the log says for every message which terms held. Only public keys are kept:
+// nothing in the log lets anybody speak for a source. What it sent and was
+// refused is counted for an hour, to the minute, since it was last reinstated;
+// somebody else decides what too much is.
+//
+// Each organization has one source for StratML files, whose id follows from the
 // organization's and which nobody registers. Its stream is the register of
 // imports: an accepted one says what the document holds, where it differs from
 // its schema, and which strategy it becomes; a refused one says why and where.

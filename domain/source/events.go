@@ -86,13 +86,77 @@ type Match struct {
 
 // IngestRejected: something came and was refused. Nothing else happened.
 type IngestRejected struct {
-	MessageID     string `json:"messageId"` // of an import: the id it would have had
+	MessageID     string `json:"messageId"` // a UUID; of an import the id it would have had
 	PayloadSHA256 string `json:"payloadSha256"`
 	Size          int    `json:"size"`
 	Code          string `json:"code"`
 	Line          int    `json:"line,omitempty"`
 	Column        int    `json:"column,omitempty"`
+
+	// Of messages of registered sources only.
+
+	SourceMessageID string `json:"sourceMessageId,omitempty"` // what the source called it
+	Detail          string `json:"detail,omitempty"`          // for people
+	EvidenceID      string `json:"evidenceId,omitempty"`      // the bytes as they came
+	IndicatorRef    string `json:"indicatorRef,omitempty"`    // what the refused measurement called its indicator
+	Item            int    `json:"item,omitempty"`            // which measurement of the message, from 1; absent for the message as a whole
+}
+
+// Channel is the way on which a source's messages come.
+type Channel string
+
+// The channels.
+const (
+	HTTP Channel = "http"
+	AMQP Channel = "amqp"
+	File Channel = "file"
+)
+
+// Allowed is an indicator that a source may write (S14).
+type Allowed struct {
+	IndicatorID string `json:"indicatorId"`
+	Override    bool   `json:"override"` // also where a person wrote last
+}
+
+// Terms are what a source may do, and how it is known.
+type Terms struct {
+	PublicKey             string    `json:"publicKey"`             // Ed25519, base64
+	CredentialFingerprint string    `json:"credentialFingerprint"` // SHA-256 of the key's 32 bytes
+	AllowedIndicators     []Allowed `json:"allowedIndicators,omitempty"`
+	MaxRatePerMin         int       `json:"maxRatePerMin"` // messages
+}
+
+// Registered: an external system may write measurements from now on.
+type Registered struct {
+	SourceID  string  `json:"sourceId"`
+	Name      string  `json:"name"`
+	System    string  `json:"system"`
+	Channel   Channel `json:"channel"`
+	StewardID string  `json:"stewardId"` // member who answers for it
+	SchemaRef string  `json:"schemaRef,omitempty"`
+	Terms
+}
+
+// Status says whether a source may write.
+type Status string
+
+// The statuses; "" if it is not registered.
+const (
+	Active    Status = "active"
+	Suspended Status = "suspended"
+)
+
+// StatusChanged: a source may not write any more, or may again. Terms are there
+// when they change, all of them.
+type StatusChanged struct {
+	From     Status `json:"from"`
+	To       Status `json:"to"`
+	Reason   string `json:"reason"`
+	OldTerms *Terms `json:"oldTerms,omitempty"`
+	Terms    *Terms `json:"terms,omitempty"`
 }
 
 func (ImportAccepted) isEvent() {}
 func (IngestRejected) isEvent() {}
+func (Registered) isEvent()     {}
+func (StatusChanged) isEvent()  {}

@@ -62,8 +62,8 @@ func TestAcceptedImportsAreRemembered(t *testing.T) {
 	if _, ok := s.Import(second); ok {
 		t.Error("a refused document is an import")
 	}
-	if all := s.Imports(); len(all) != 2 || all[0].ID != third || all[1].ID != first {
-		t.Errorf("the newest first: %+v", all)
+	if before, ok := s.Import(first); !ok || before.Version != 1 {
+		t.Errorf("the first is %+v, %v", before, ok)
 	}
 }
 

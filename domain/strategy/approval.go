@@ -156,6 +156,10 @@ func (s State) activate(by fact.Actor, c ActivateStrategy) ([]Event, error) {
 	if c.IndicatorDigest != w.IndicatorDigest {
 		return nil, ErrIndicators.Detailf("Definitions or targets of indicators changed since revision %d was submitted: request changes and submit it again.", w.Number)
 	}
+	// The digest is the same, and yet somebody may have written there and back.
+	if id, ok := meet(approvers(w.Approvals), c.IndicatorAuthors); ok {
+		return nil, ErrOwnWork.Detailf("Member %s approved revision %d and had a part in its indicators: request changes, and let somebody else approve it.", id, w.Number)
+	}
 	if slices.Contains(append([]string{by.ID}, c.SamePerson...), w.SubmittedBy) {
 		return nil, ErrOwnSubmission.Detailf("You submitted revision %d: another compliance officer must activate it.", w.Number)
 	}

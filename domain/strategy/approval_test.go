@@ -130,6 +130,8 @@ func TestActivating(t *testing.T) {
 			Name: "the replacement of another strategy", Given: successor, By: finn, When: with(func(c *strategy.ActivateStrategy) { c.ContentHash = successorHash }),
 			Then: []strategy.Event{strategy.Activated{Revision: 1, ContentHash: successorHash, EffectiveFrom: "2026-03-01", ReplacesStrategyID: id("plan", 2)}},
 		},
+		{Name: "S1: not if an approver wrote to its indicators since, there and back", Given: approved, By: finn, When: with(func(c *strategy.ActivateStrategy) { c.IndicatorAuthors = []string{ann.ID, carla.ID} }), Refused: strategy.ErrOwnWork},
+		{Name: "if others wrote to its indicators", Given: approved, By: eva, When: with(func(c *strategy.ActivateStrategy) { c.IndicatorAuthors = []string{ann.ID, bob.ID} }), Then: []strategy.Event{activated}},
 		{Name: "S2: not without quorum", Given: half, By: finn, When: activate, Refused: strategy.ErrNoQuorum},
 		{Name: "S2: not with less than the policy asks for now", Given: approved, By: finn, When: with(func(c *strategy.ActivateStrategy) { c.Policy.Approvals = 3 }), Refused: strategy.ErrNoQuorum},
 		{Name: "S3: not by the submitter", Given: approved, By: submitter, When: activate, Refused: strategy.ErrOwnSubmission},

@@ -127,7 +127,11 @@ type ActivateStrategy struct {
 	IndicatorDigest string        // as gathered now; must be the submitted one
 	EffectiveFrom   calendar.Date // today if empty
 	Policy          Policy
-	SamePerson      []string // other member ids, past or present, of the activating person
+
+	// IndicatorAuthors are the persons who wrote to the indicators in this
+	// revision's delta up to now, under all their member ids.
+	IndicatorAuthors []string
+	SamePerson       []string // other member ids, past or present, of the activating person
 }
 
 // OpenRevision begins a new working revision on the one in force.

@@ -117,6 +117,10 @@ func (s State) Revision() int {
 	return s.InForce.Number
 }
 
+// Revisions is how many revisions there have been, withdrawn ones included:
+// their numbers are 1 to this.
+func (s State) Revisions() int { return s.revisions }
+
 // Authors are the persons who had a part in the revision's delta; sorted. None
 // of them may approve it (S1).
 func (r Revision) Authors() []string { return slices.Clone(r.authors) }

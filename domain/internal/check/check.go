@@ -103,6 +103,20 @@ func (f *Form) OptionalDate(pointer string, value calendar.Date) {
 	}
 }
 
+// maxRevision bounds numbers of revisions to what every reader of JSON takes exactly.
+const maxRevision = 1_000_000
+
+// Revision takes the number of a revision of what has type kind; 0 is none, and
+// only strategies have any.
+func (f *Form) Revision(pointer, kind string, n int) {
+	switch {
+	case n < 0 || n > maxRevision:
+		f.Object(pointer, "maximum", "Give a whole number from 1 to %d.", maxRevision)
+	case n > 0 && kind != "strategy":
+		f.Object(pointer, "const", "Only strategies have revisions.")
+	}
+}
+
 // Instant brings an optional instant to what is stored: UTC, whole microseconds.
 // Years that RFC 3339 cannot write are objected to.
 func (f *Form) Instant(pointer string, value *time.Time) *time.Time {
