@@ -133,6 +133,52 @@ func TestTriggersStopTheOwner(t *testing.T) {
 	}
 }
 
+// Nobody makes a timer fire twice, or one of another; the service takes none away.
+func TestTimersFireOnce(t *testing.T) {
+	urls := testenv.Log(t)
+	service, owner := connect(t, urls.App), connect(t, urls.Admin)
+	for _, sql := range []string{
+		`INSERT INTO timers (organization_id, timer_id, kind, subject, due_at, try_at, cause_event_id, cause_position, correlation_id)
+			SELECT '00000000-0000-0000-0000-000000000001', gen_random_uuid(), 'k', s, now(), now(), gen_random_uuid(), 1, '' FROM unnest(ARRAY['fired', 'cancelled', 'pending']) s`,
+		`UPDATE timers SET state = 'fired', fired_at = now() WHERE subject = 'fired'`,
+		`UPDATE timers SET state = 'cancelled' WHERE subject = 'cancelled'`,
+		`UPDATE timers SET try_at = now() + interval '1 hour', attempts = 1, failure = 'f' WHERE subject = 'pending'`,
+	} {
+		if _, err := service.Exec(t.Context(), sql); err != nil {
+			t.Fatalf("%s: %v", sql, err)
+		}
+	}
+	for who, conn := range map[string]*pgx.Conn{"service": service, "owner": owner} {
+		for _, sql := range []string{
+			`UPDATE timers SET state = 'pending', fired_at = NULL WHERE subject = 'fired'`,
+			`UPDATE timers SET fired_at = now() WHERE subject = 'fired'`,
+			`UPDATE timers SET state = 'pending' WHERE subject = 'cancelled'`,
+			`UPDATE timers SET due_at = now() + interval '1 year' WHERE subject = 'pending'`,
+			`UPDATE timers SET subject = 'another' WHERE subject = 'pending'`,
+			`UPDATE timers SET organization_id = gen_random_uuid() WHERE subject = 'pending'`,
+		} {
+			if code, message := refusal(t, conn, sql); code != restrictViolation {
+				t.Errorf("%s, %s: %s (%s), want %s", who, sql, code, message, restrictViolation)
+			}
+		}
+	}
+	for _, sql := range []string{
+		`DELETE FROM timers`, `TRUNCATE timers`, `ALTER TABLE timers DISABLE TRIGGER ALL`, `DROP TRIGGER timers_fire_once ON timers`, `SELECT timers_refuse_return()`,
+	} {
+		if code, message := refusal(t, service, sql); code != insufficientPrivilege {
+			t.Errorf("%s: %s (%s), want %s", sql, code, message, insufficientPrivilege)
+		}
+	}
+	for name, sql := range map[string]string{
+		"fired, but not when": `UPDATE timers SET state = 'fired' WHERE subject = 'pending'`,
+		"no such state":       `UPDATE timers SET state = 'again' WHERE subject = 'pending'`,
+	} {
+		if code, message := refusal(t, service, sql); code != checkViolation {
+			t.Errorf("%s: %s (%s), want %s", name, code, message, checkViolation)
+		}
+	}
+}
+
 // A writer that gets the numbers wrong is stopped by the database.
 func TestWrongWriter(t *testing.T) {
 	service := connect(t, testenv.Log(t).App)
@@ -208,9 +254,11 @@ func TestGrants(t *testing.T) {
 		"strata_log events: INSERT SELECT",
 		"strata_log goose_db_version: SELECT",
 		"strata_log import_runs: INSERT SELECT UPDATE",
+		"strata_log inbox: INSERT SELECT",
 		"strata_log originals: INSERT SELECT",
 		"strata_log parked: DELETE INSERT SELECT UPDATE",
 		"strata_log schema public: USAGE",
+		"strata_log timers: INSERT SELECT UPDATE",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("grants (-want +got):\n%s", diff)

@@ -35,10 +35,14 @@ func TestDiffIsThatOfTheDomainsStates(t *testing.T) {
 	edited := w.Draft()
 	var all []snapshot
 	for range 4 {
+		for range 30 { // before chance submits it
+			w.Edit(edited)
+		}
 		for range 100 {
 			w.Step()
 		}
-		for range 25 {
+		edited = w.Draft()
+		for range 30 {
 			w.Edit(edited)
 		}
 		head, err := f.log.Head(t.Context())

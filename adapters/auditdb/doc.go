@@ -10,6 +10,10 @@
 // here because this release does not understand it. To compare or to fold, it
 // has to be understood: there such an event is query.ErrIncomplete, not a guess.
 //
+// Reports about events are folded from the copy when they are asked for: the
+// journal, how duties are kept apart, what changed since an attestation, where a
+// number comes from. Nothing of them is kept, so nothing of them can be stale.
+//
 // Lists are merged from index scans that begin where the page begins (see list):
 // how much else there is costs nothing.
 package auditdb

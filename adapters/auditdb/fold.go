@@ -26,7 +26,7 @@ type past struct {
 func pastOf(r *row) (*past, error) {
 	body, err := eventcodec.Decode(r.event.Type, r.event.SchemaVersion, r.event.Data)
 	if err != nil {
-		return nil, query.ErrIncomplete.Detailf("The event at position %d cannot be read by this release.", r.event.Position).Because(err)
+		return nil, unreadable(r, err)
 	}
 	return &past{
 		position: r.event.Position, version: r.event.Version, at: r.event.RecordedAt, body: body,

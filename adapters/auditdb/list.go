@@ -126,6 +126,10 @@ func setsWith(ctx context.Context, tx pgx.Tx, role string) ([]string, error) {
 	return pgx.CollectRows(rows, pgx.RowTo[string])
 }
 
+// partial are the conditions of indexes that do not hold all rows: a question has
+// to repeat them to be answered by such an index.
+var partial = map[string]string{"subject_id": " AND subject_id <> ''", "rule": " AND rule <> ''"}
+
 // branch gives the conditions of a branch by a column, and its order. The
 // arguments before it are the ends of the span.
 func (l *list) branch(column string, args *[]any, value string) (condition, order string) {
@@ -155,7 +159,7 @@ func (l *list) sql(columns string, limit int) (string, []any) {
 		branches = append(branches, "(SELECT position FROM events WHERE "+condition+beside+rest+" ORDER BY "+order+bound+")")
 	}
 	for _, value := range l.values {
-		add(l.column, value, "")
+		add(l.column, value, partial[l.column])
 		if l.column == "strategy_id" {
 			add("moved_from", value, " AND moved_from <> ''")
 		}

@@ -14,7 +14,7 @@ import (
 const Name = "audit"
 
 // layout is the number of the table and of what is read out into it; see readdb.Model.
-const layout = 2
+const layout = 3
 
 // Options of a projection.
 type Options = readdb.Options

@@ -2,7 +2,6 @@ package auditdb
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -78,19 +77,11 @@ func (r *Reader) Events(ctx context.Context, ask query.Read, f query.EventsFilte
 func (r *Reader) Event(ctx context.Context, ask query.Read, id uuid.UUID) (query.Entry, error) {
 	var entry query.Entry
 	err := r.db.InTenantTx(ctx, ask, func(ctx context.Context, tx pgx.Tx, _ int64) error {
-		rows, err := tx.Query(ctx, events.Select()+` WHERE event_id = $1`, id)
-		if err != nil {
-			return fmt.Errorf("audit event: %w", err)
+		found, err := eventByID(ctx, tx, id)
+		if err == nil {
+			entry = found.entry()
 		}
-		found, err := pgx.CollectExactlyOneRow(rows, scan)
-		if errors.Is(err, pgx.ErrNoRows) {
-			return query.ErrNotFound.Detailf("There is no event %s.", id)
-		}
-		if err != nil {
-			return fmt.Errorf("audit event: %w", err)
-		}
-		entry = found.entry()
-		return nil
+		return err
 	})
 	return entry, err
 }

@@ -19,7 +19,7 @@ type row struct {
 	schema                                             int32
 	actorKind, actorID, correlation, causation, reason string
 	roles                                              string // sorted, by commas
-	subjectID                                          string
+	subjectID, rule                                    string
 	strategyID, movedFrom                              string
 	joins                                              string // the strategy that an indicator belongs to from here on, if the event says so
 }
@@ -86,6 +86,7 @@ var events = readdb.NewTable("events", 2, "position",
 	readdb.Col("strategy_id", "text", func(r *row) *string { return &r.strategyID }),
 	readdb.Col("moved_from", "text", func(r *row) *string { return &r.movedFrom }),
 	readdb.Col("subject_id", "text", func(r *row) *string { return &r.subjectID }),
+	readdb.Col("rule", "text", func(r *row) *string { return &r.rule }),
 	readdb.Col("correlation_id", "text", func(r *row) *string { return &r.correlation }),
 	readdb.Col("causation_id", "text", func(r *row) *string { return &r.causation }),
 	readdb.Col("reason", "text", func(r *row) *string { return &r.reason }),

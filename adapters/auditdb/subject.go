@@ -14,6 +14,7 @@ import (
 const (
 	strategyStream  = "strategy-"
 	indicatorStream = "indicator-"
+	journalStream   = "journal-"
 )
 
 // readData reads out what an event is about. A body that cannot be read is kept
@@ -31,6 +32,9 @@ func (r *row) readData() {
 		MemberID      string `json:"memberId"`
 		GrantID       string `json:"grantId"`
 		HoldID        string `json:"holdId"`
+		ActorID       string `json:"actorId"`
+		Rule          string `json:"rule"`
+		Target        target `json:"target"`
 		Changes       []struct {
 			Field string `json:"field"`
 			New   struct {
@@ -41,7 +45,16 @@ func (r *row) readData() {
 	if err := json.Unmarshal(r.event.Data, &d); err != nil {
 		return
 	}
+	if strings.HasPrefix(r.event.StreamID, journalStream) {
+		r.subjectID, r.rule = searchable(d.ActorID), searchable(d.Rule)
+		if r.subjectID == "" {
+			r.subjectID = searchable(d.MemberID)
+		}
+		return
+	}
 	switch r.event.Type {
+	case "evidence.linked":
+		r.subjectID = searchable(string(d.Target))
 	case "indicator.defined":
 		r.joins = searchable(d.StrategyID)
 	case "indicator.redefined":
@@ -62,6 +75,25 @@ func (r *row) readData() {
 			}
 		}
 	}
+}
+
+// target is the event that evidence was linked to, or else the whole aggregate. In
+// other events a member of that name is something else, and read as nothing.
+type target string
+
+// UnmarshalJSON implements json.Unmarshaler. It never refuses.
+func (t *target) UnmarshalJSON(b []byte) error {
+	var of struct {
+		ID      string `json:"id"`
+		EventID string `json:"eventId"`
+	}
+	if json.Unmarshal(b, &of) == nil {
+		*t = target(of.EventID)
+		if of.EventID == "" {
+			*t = target(of.ID)
+		}
+	}
+	return nil
 }
 
 // rolesText is a set of roles as one text, equal exactly for equal sets.

@@ -21,12 +21,15 @@ type keyName struct{ kid, alg string }
 type verifyingKey struct {
 	public   crypto.PublicKey
 	verifier *gooidc.IDTokenVerifier
+	ever     *gooidc.IDTokenVerifier // takes tokens that have expired: to say whose they were
 }
 
 func (c Config) verifyingKey(public crypto.PublicKey, alg string) verifyingKey {
-	return verifyingKey{public, gooidc.NewVerifier(c.Issuer,
-		&gooidc.StaticKeySet{PublicKeys: []crypto.PublicKey{public}},
-		&gooidc.Config{ClientID: c.Audience, SupportedSigningAlgs: []string{alg}, Now: c.Now})}
+	keys := &gooidc.StaticKeySet{PublicKeys: []crypto.PublicKey{public}}
+	config := gooidc.Config{ClientID: c.Audience, SupportedSigningAlgs: []string{alg}, Now: c.Now}
+	late := config
+	late.SkipExpiryCheck = true
+	return verifyingKey{public, gooidc.NewVerifier(c.Issuer, keys, &config), gooidc.NewVerifier(c.Issuer, keys, &late)}
 }
 
 // keySource finds the key of a name. ok = false: the issuer has no such key.

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"time"
 
+	gooidc "github.com/coreos/go-oidc/v3/oidc"
+	"github.com/google/uuid"
 	lru "github.com/hashicorp/golang-lru/v2"
 
 	"strata.dev/strata/app/command"
@@ -109,7 +111,7 @@ func (v *Verifier) Status() error {
 // says that its issuer has to be asked first and does not answer.
 func (v *Verifier) Authenticate(ctx context.Context, token string) (command.Principal, error) {
 	if len(token) > maxTokenBytes {
-		return command.Principal{}, ErrBadToken.Because(fmt.Errorf("%d bytes, more than %d", len(token), maxTokenBytes))
+		return command.Principal{}, ErrBadToken.Because(refusal(unreadable, fmt.Errorf("%d bytes, more than %d", len(token), maxTokenBytes)))
 	}
 	sum := sha256.Sum256([]byte(token))
 	now := v.now()
@@ -130,42 +132,87 @@ func (v *Verifier) Authenticate(ctx context.Context, token string) (command.Prin
 	return r.principal, nil
 }
 
+// Words for why a token is not believed. They go into the journal.
+const (
+	unreadable    = "unreadable-token"
+	unknownIssuer = "unknown-issuer"
+	otherKind     = "other-kind-of-token"
+	unknownKey    = "unknown-key"
+	unverified    = "not-verified"
+	expired       = "expired"
+	badClaims     = "claims-not-accepted"
+)
+
+func refusal(reason string, err error) *command.TokenRefusal {
+	return &command.TokenRefusal{Reason: reason, Err: err}
+}
+
 // verify lets the token's iss pick whom to believe, and nothing else: the
 // signature has to be of a key of exactly that issuer.
 func (v *Verifier) verify(ctx context.Context, token string, now time.Time) (remembered, error) {
 	h, stated, err := read(token)
 	if err != nil {
-		return remembered{}, err
+		return remembered{}, refusal(unreadable, err)
 	}
 	i, ok := v.issuers[stated]
 	if !ok {
-		return remembered{}, errors.New("iss is nobody who is believed here")
+		return remembered{}, refusal(unknownIssuer, errors.New("iss is nobody who is believed here"))
 	}
 	if err := i.config.accepts(h); err != nil {
-		return remembered{}, err
+		return remembered{}, refusal(otherKind, err)
 	}
 	key, ok, err := i.keys.find(ctx, keyName{h.Kid, h.Alg})
 	if err != nil {
 		return remembered{}, err
 	}
 	if !ok {
-		return remembered{}, errors.New("kid and alg name no key of this issuer")
+		return remembered{}, refusal(unknownKey, errors.New("kid and alg name no key of this issuer"))
 	}
 	id, err := key.verifier.Verify(ctx, token)
 	if err != nil {
-		return remembered{}, err
+		return remembered{}, i.late(ctx, key, token, err)
 	}
 	var payload json.RawMessage
 	if err := id.Claims(&payload); err != nil {
-		return remembered{}, fmt.Errorf("claims: %w", err)
+		return remembered{}, refusal(badClaims, fmt.Errorf("claims: %w", err))
 	}
 	r, err := i.config.received(payload)
 	if err != nil {
-		return remembered{}, err
+		return remembered{}, i.disbelieved(badClaims, r, err)
 	}
 	p, err := i.principal(r, now, id.Expiry)
 	if err != nil {
-		return remembered{}, err
+		return remembered{}, i.disbelieved(badClaims, r, err)
 	}
 	return remembered{p, id.Expiry}, nil
+}
+
+// late tells a token that was good once from one that never was: go-oidc looks
+// at the clock before it looks at the signature.
+func (i *issuer) late(ctx context.Context, key verifyingKey, token string, cause error) error {
+	if _, ok := errors.AsType[*gooidc.TokenExpiredError](cause); !ok {
+		return refusal(unverified, cause)
+	}
+	id, err := key.ever.Verify(ctx, token)
+	if err != nil {
+		return refusal(unverified, cause)
+	}
+	var payload json.RawMessage
+	if err := id.Claims(&payload); err != nil {
+		return refusal(expired, cause)
+	}
+	r, err := i.config.received(payload)
+	if err != nil {
+		return refusal(expired, cause)
+	}
+	return i.disbelieved(expired, r, cause)
+}
+
+// disbelieved says whose a token is that was signed by the issuer.
+func (i *issuer) disbelieved(reason string, r received, cause error) error {
+	e := &command.TokenRefusal{Issuer: i.config.Issuer, Reason: reason, Err: cause}
+	if id, err := uuid.Parse(r.organization); err == nil && id.String() == r.organization {
+		e.OrganizationID = id
+	}
+	return e
 }

@@ -25,7 +25,7 @@ func (r *Reader) IndicatorBasis(ctx context.Context, organizationID, strategyID 
 	ask := query.Read{OrganizationID: organizationID, MinPosition: minPosition}
 	err = r.db.InTenantTx(ctx, ask, func(ctx context.Context, tx pgx.Tx, position int64) error {
 		asOfPosition = position
-		if err := refuseParked(ctx, tx); err != nil {
+		if err := refuseParked(ctx, tx, "indicator"); err != nil {
 			return err
 		}
 		if digest, err = basisDigest(ctx, tx, strategyID); err != nil {
@@ -59,16 +59,17 @@ const selectAuthors = `
 	SELECT m.author_id FROM indicator_moves m WHERE m.from_strategy = $1 AND m.author_id <> '' AND m.position > (SELECT activated FROM since)
 	ORDER BY author_id`
 
-func refuseParked(ctx context.Context, tx pgx.Tx) error {
+// refuseParked refuses while a stream of a kind is parked in the organization.
+func refuseParked(ctx context.Context, tx pgx.Tx, kind string) error {
 	var parked bool
 	err := tx.QueryRow(ctx, `
 		SELECT EXISTS (SELECT FROM public.parked p JOIN public.generations g USING (projection, generation)
-		WHERE g.projection = $1 AND g.state = 'live' AND p.stream_id LIKE 'indicator-%')`, Name).Scan(&parked)
+		WHERE g.projection = $1 AND g.state = 'live' AND p.stream_id LIKE $2 || '-%')`, Name, kind).Scan(&parked)
 	if err != nil {
 		return fmt.Errorf("parked streams: %w", err)
 	}
 	if parked {
-		return query.ErrIncomplete.Detailf("An indicator's events could not be applied: what an approval would cover is not known.")
+		return query.ErrIncomplete.Detailf("Some event of stream kind %s could not be applied: what this rests on is not known.", kind)
 	}
 	return nil
 }

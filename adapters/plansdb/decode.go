@@ -12,8 +12,11 @@ import (
 
 	"strata.dev/strata/app/eventcodec"
 	"strata.dev/strata/app/eventlog"
+	"strata.dev/strata/domain/evidence"
 	"strata.dev/strata/domain/fact"
+	"strata.dev/strata/domain/finding"
 	"strata.dev/strata/domain/indicator"
+	"strata.dev/strata/domain/journal"
 	"strata.dev/strata/domain/organization"
 	"strata.dev/strata/domain/source"
 	"strata.dev/strata/domain/strategy"
@@ -28,9 +31,18 @@ type change struct {
 	by       fact.Actor
 	eventID  uuid.UUID
 	origin   string // ui, api, amqp, import …
+	source   external
 	reason   string
 	signing
 	body any // one of the domain's events
+}
+
+// external is what the metadata says about a message that an event comes from.
+type external struct {
+	ID            string `json:"sourceId"`
+	MessageID     string `json:"messageId"`
+	Channel       string `json:"channel"`
+	PayloadSHA256 string `json:"payloadSha256"`
 }
 
 // signing is what the metadata says about how a decision was made.
@@ -60,6 +72,7 @@ func (model) Decode(e eventlog.Event) (*change, error) {
 		} `json:"actor"`
 		Origin struct {
 			Kind string `json:"kind"`
+			external
 		} `json:"source"`
 		Reason        string `json:"reason"`
 		PolicyVersion int32  `json:"policyVersion"`
@@ -71,7 +84,7 @@ func (model) Decode(e eventlog.Event) (*change, error) {
 	return &change{
 		ref: ref{e.OrganizationID, id}, position: e.Position, version: e.Version, at: at,
 		by:      fact.Actor{Kind: meta.Actor.Kind, ID: meta.Actor.ID, At: at},
-		eventID: e.ID, origin: meta.Origin.Kind, reason: meta.Reason, body: body,
+		eventID: e.ID, origin: meta.Origin.Kind, source: meta.Origin.external, reason: meta.Reason, body: body,
 		signing: signing{meta.PolicyVersion, meta.Actor.AuthMethod, meta.Actor.AuthAt},
 	}, nil
 }
@@ -86,8 +99,14 @@ func aggregateID(streamID string, body any) (string, error) {
 		kind = "strategy-"
 	case indicator.Event:
 		kind = "indicator-"
+	case finding.Event:
+		kind = "finding-"
+	case evidence.Event:
+		kind = "evidence-"
 	case source.Event:
 		kind = "source-"
+	case journal.Event:
+		kind = "journal-"
 	default:
 		return "", fmt.Errorf("event %T belongs to no known aggregate", body)
 	}

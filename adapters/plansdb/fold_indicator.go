@@ -18,7 +18,7 @@ func (w *writer) foldIndicator(c *change, e indicator.Event) error {
 		row = &indicatorRow{
 			org: c.org, id: c.id, defined: c.position, strategyID: defined.StrategyID, objectiveID: defined.ObjectiveID,
 			importID: defined.ImportID, definition: defined.Definition, headline: dimsKey(defined.Headline),
-			health: string(indicator.Unknown), linked: c.position,
+			health: string(indicator.Unknown), linked: c.position, ownerID: indexed(defined.OwnerID),
 		}
 	}
 	if row == nil {
@@ -30,6 +30,7 @@ func (w *writer) foldIndicator(c *change, e indicator.Event) error {
 	if err := w.foldSeries(c, row, e); err != nil {
 		return err
 	}
+	w.wroteExternally(c, e)
 	row.version = c.version
 	w.indicators.Put(c.ref, row)
 	return nil
@@ -95,7 +96,7 @@ func (w *writer) redefine(c *change, row *indicatorRow, e indicator.Redefined) {
 		row.linked = c.position
 	}
 	row.strategyID, row.objectiveID = s.StrategyID, s.ObjectiveID
-	row.definition, row.epoch, row.headline = s.Definition, int32(s.Epoch), dimsKey(s.Definition.Headline)
+	row.definition, row.epoch, row.headline, row.ownerID = s.Definition, int32(s.Epoch), dimsKey(s.Definition.Headline), indexed(s.Definition.OwnerID)
 }
 
 // withFormer keeps the value that is replaced, and no more than are shown.

@@ -68,12 +68,14 @@ func (w *writer) foldOrganization(c *change, e organization.Event) error {
 func (w *writer) revoke(c *change, e organization.RoleRevoked) {
 	for _, id := range e.GrantIDs {
 		if g := w.grants.Get(ref{c.org, id}); g != nil {
-			g.revoked, g.version = true, c.version
+			at := c.at
+			g.revoked, g.revokedAt, g.version = true, &at, c.version
 			w.grants.Put(ref{c.org, id}, g)
 		}
 	}
 	if m := w.members.Get(ref{c.org, e.MemberID}); m != nil && e.Offboarding {
-		m.offboarded, m.version = true, c.version
+		at := c.at
+		m.offboarded, m.offboardedAt, m.version = true, &at, c.version
 		w.members.Put(ref{c.org, e.MemberID}, m)
 	}
 }

@@ -15,7 +15,7 @@ import (
 // into memory, and one that has to write and read back what does not, are equal.
 func TestLongHistory(t *testing.T) {
 	f := setup(t, Options{})
-	worlds := []*readdbtest.World{f.history(1, 1500), f.history(2, 300), f.history(3, 700)}
+	worlds := []*readdbtest.World{f.history(5, 2200), f.history(2, 300), f.history(3, 1000)}
 	events, err := f.log.Read(t.Context(), 0, 1_000_000)
 	if err != nil {
 		t.Fatal(err)

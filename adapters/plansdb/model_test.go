@@ -84,6 +84,7 @@ func (f *fixture) compare(t failer, w *readdbtest.World) {
 		f.compareSeries(t, w, i)
 	}
 	f.compareMembers(t, w)
+	f.compareGovernance(t, w)
 }
 
 func compareStrategy(t failer, want strategy.State, got query.Strategy) {

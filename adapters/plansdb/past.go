@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -15,6 +16,7 @@ import (
 type moment struct {
 	position int64
 	today    calendar.Date // of then
+	at       time.Time
 }
 
 // recall folds what was recorded of a stream up to ask.AsOf into rows in memory,
@@ -28,7 +30,7 @@ func (r *Reader) recall(ctx context.Context, ask query.Read, streamID string) (*
 	if err != nil {
 		return nil, moment{}, err
 	}
-	at := moment{past.Position, calendar.Of(past.At)}
+	at := moment{past.Position, calendar.Of(past.At), past.At}
 	w := newWriter(true)
 	for _, e := range past.Events {
 		c, err := model{}.Decode(e)

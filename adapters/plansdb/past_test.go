@@ -41,10 +41,11 @@ type answers struct {
 	Series     map[string][]query.SeriesPoint
 	Breaks     map[string][]query.Break
 	Refusals   map[string]string
+	Governance map[string]any
 }
 
 // ask asks everything, in small pages, of the present or as of then.
-func (f *fixture) ask(t *testing.T, r query.Read, strategies, indicators []uuid.UUID) answers {
+func (f *fixture) ask(t *testing.T, r query.Read, w *readdbtest.World, strategies, indicators []uuid.UUID) answers {
 	t.Helper()
 	ctx := t.Context()
 	a := answers{
@@ -54,6 +55,7 @@ func (f *fixture) ask(t *testing.T, r query.Read, strategies, indicators []uuid.
 		map[string][]query.SeriesPoint{},
 		map[string][]query.Break{},
 		map[string]string{},
+		map[string]any{},
 	}
 	for _, id := range strategies {
 		for _, content := range []string{"", query.WorkingContent, query.InForceContent} {
@@ -81,6 +83,7 @@ func (f *fixture) ask(t *testing.T, r query.Read, strategies, indicators []uuid.
 			}
 		}
 	}
+	f.askGovernance(t, r, w, a)
 	for _, id := range indicators {
 		i, err := f.reader.Indicator(ctx, r, id)
 		if err != nil {
@@ -106,6 +109,34 @@ func (f *fixture) ask(t *testing.T, r query.Read, strategies, indicators []uuid.
 		}
 	}
 	return a
+}
+
+// askGovernance asks for every finding, piece of evidence and source there will
+// ever be: those that were not there yet are refused.
+func (f *fixture) askGovernance(t *testing.T, r query.Read, w *readdbtest.World, a answers) {
+	t.Helper()
+	note := func(id uuid.UUID, answer any, err error) {
+		if err != nil {
+			a.Refusals[id.String()] = err.Error()
+			return
+		}
+		a.Governance[id.String()] = answer
+	}
+	for _, x := range w.Findings {
+		q, err := f.reader.Finding(t.Context(), r, x.ID)
+		q.Position = 0
+		note(x.ID, q, err)
+	}
+	for _, x := range w.Evidence {
+		q, err := f.reader.Evidence(t.Context(), r, x.ID)
+		q.Position = 0
+		note(x.ID, q, err)
+	}
+	for _, x := range w.Sources {
+		q, err := f.reader.Source(t.Context(), r, x.ID)
+		q.Position = 0
+		note(x.ID, q, err)
+	}
 }
 
 // What is asked as of a position later is what was answered at that position.
@@ -136,13 +167,13 @@ func TestThePastIsWhatWasAnsweredThen(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		at, then = append(at, head), append(then, f.ask(t, as(w), strategies, indicators))
+		at, then = append(at, head), append(then, f.ask(t, as(w), w, strategies, indicators))
 	}
 	voids, formers, breaks := 0, 0, 0
 	for n, position := range at {
 		r := as(w)
 		r.AsOf.Position = position
-		got := f.ask(t, r, strategies, indicators)
+		got := f.ask(t, r, w, strategies, indicators)
 		// What did not exist yet is refused; it was not asked for then.
 		for key := range got.Refusals {
 			if _, asked := then[n].Refusals[key]; !asked {
@@ -162,8 +193,8 @@ func TestThePastIsWhatWasAnsweredThen(t *testing.T) {
 			breaks += len(b)
 		}
 	}
-	if voids == 0 || formers == 0 || breaks == 0 {
-		t.Errorf("%d voids, %d former values, %d breaks: not all is tested", voids, formers, breaks)
+	if voids == 0 || formers == 0 || breaks == 0 || len(then[0].Governance) == 0 {
+		t.Errorf("%d voids, %d former values, %d breaks, %d findings and so on: not all is tested", voids, formers, breaks, len(then[0].Governance))
 	}
 }
 
@@ -178,7 +209,12 @@ func TestListsRefuseThePast(t *testing.T) {
 	_, err3 := f.reader.Imports(ctx, r, query.ImportFilter{})
 	_, err4 := f.reader.Holds(ctx, r, query.HoldFilter{})
 	_, err5 := f.reader.Members(ctx, r, query.Paging{})
-	for n, err := range []error{err1, err2, err3, err4, err5} {
+	_, err6 := f.reader.Findings(ctx, r, query.FindingFilter{})
+	_, err7 := f.reader.EvidenceList(ctx, r, query.EvidenceFilter{})
+	_, err8 := f.reader.Sources(ctx, r, query.SourceFilter{})
+	_, err9 := f.reader.ExternalChanges(ctx, r, query.ExternalFilter{})
+	_, err10 := f.reader.Person(ctx, r, uuid.New())
+	for n, err := range []error{err1, err2, err3, err4, err5, err6, err7, err8, err9, err10} {
 		if !isInvalid(err) {
 			t.Errorf("list %d: %v, want validation-failed", n, err)
 		}

@@ -153,8 +153,8 @@ func objectiveOf(id string, c *content) query.Objective {
 	}
 }
 
-// severity orders healths; what is unknown hides nothing that is known.
-func severity(health string) int {
+// gravity orders healths; what is unknown hides nothing that is known.
+func gravity(health string) int {
 	switch indicator.Status(health) {
 	case indicator.OffTrack:
 		return 3
@@ -168,7 +168,7 @@ func severity(health string) int {
 }
 
 func worse(a, b string) string {
-	if severity(b) > severity(a) {
+	if gravity(b) > gravity(a) {
 		return b
 	}
 	return a

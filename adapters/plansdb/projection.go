@@ -10,7 +10,7 @@ import (
 const Name = "plans"
 
 // layout is the number of the tables and the fold; see readdb.Model.
-const layout = 2
+const layout = 3
 
 // Options of a projection.
 type Options = readdb.Options
@@ -43,5 +43,7 @@ func (model) Content() []readdb.Content {
 		organizationsTable.Content(), membersTable.Content(), grantsTable.Content(), holdsTable.Content(),
 		strategiesTable.Content(), elementsTable.Content(), approvalsTable.Content(),
 		indicatorsTable.Content(), authorsTable.Content(), movesTable.Content(), targetsTable.Content(), measurementsTable.Content(), importsTable.Content(),
+		findingsTable.Content(), subjectsTable.Content(), partsTable.Content(),
+		evidenceTable.Content(), linksTable.Content(), insideTable.Content(), sourcesTable.Content(), externalTable.Content(),
 	}
 }

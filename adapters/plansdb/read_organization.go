@@ -88,11 +88,15 @@ func grantsOf(ctx context.Context, tx pgx.Tx, members []*memberRow) (map[string]
 	}
 	held := map[string][]query.Grant{}
 	for _, g := range rows {
-		q := query.Grant{ID: g.id, Role: g.role, ExpiresAt: g.expiresAt, GrantedAt: g.grantedAt.UTC(), GrantedBy: g.grantedBy}
-		if !g.everywhere {
-			q.StrategyIDs = g.strategyIDs
-		}
-		held[g.memberID] = append(held[g.memberID], q)
+		held[g.memberID] = append(held[g.memberID], g.grant())
 	}
 	return held, nil
+}
+
+func (g *grantRow) grant() query.Grant {
+	q := query.Grant{ID: g.id, Role: g.role, ExpiresAt: g.expiresAt, GrantedAt: g.grantedAt.UTC(), GrantedBy: g.grantedBy}
+	if !g.everywhere {
+		q.StrategyIDs = g.strategyIDs
+	}
+	return q
 }

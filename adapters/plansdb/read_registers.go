@@ -2,10 +2,8 @@ package plansdb
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -26,9 +24,8 @@ func (r *Reader) Approvals(ctx context.Context, ask query.Read, f query.Approval
 		return page, query.ErrInvalid.Detailf("A revision is asked for with its strategy.").At("#/revision", "dependentRequired", "needs strategyId")
 	}
 	err = r.db.InTenantTx(ctx, ask, func(ctx context.Context, tx pgx.Tx, position int64) error {
-		where, order, args := approvalsWhere(f)
-		rows, err := list(ctx, tx, approvalsTable, where+" ORDER BY "+order+" LIMIT "+strconv.Itoa(s.limit+1),
-			append([]any{s.after, s.cutAt(position)}, args...)...)
+		q := approvalsOf(f)
+		rows, err := all(ctx, tx, approvalsTable, q.sql(approvalsTable.SelectAs("a"), s.limit+1), q.between(s.after, s.cutAt(position))...)
 		if err != nil {
 			return err
 		}
@@ -41,47 +38,33 @@ func (r *Reader) Approvals(ctx context.Context, ask query.Read, f query.Approval
 				return err
 			}
 		}
-		page.Total, err = total(ctx, tx, f.Paging, `SELECT count(*) FROM approvals `+where, append([]any{int64(0), s.cutAt(position)}, args...)...)
+		page.Total, err = total(ctx, tx, f.Paging, q.total(), q.between(0, s.cutAt(position))...)
 		return err
 	})
 	return page, err
 }
 
-// approvalsWhere walks one index in the order of positions; $1 and $2 are the ends of the span.
-func approvalsWhere(f query.ApprovalFilter) (where, order string, args []any) {
-	column := ""
-	arg := func(v any) string {
-		args = append(args, v)
-		return "$" + strconv.Itoa(len(args)+2)
+func approvalsOf(f query.ApprovalFilter) walk {
+	w := newWalk("approvals a", "a.", "position")
+	switch {
+	case f.StrategyID != "":
+		w.along("a.", "strategy_id", f.StrategyID)
+	case f.ApproverID != "":
+		w.along("a.", "approver_id", f.ApproverID)
 	}
-	var conditions []string
-	for _, c := range []struct{ column, value string }{{"strategy_id", f.StrategyID}, {"approver_id", f.ApproverID}} {
-		switch {
-		case c.value == "":
-		case column == "":
-			column = c.column
-			n := arg(c.value)
-			conditions = append(conditions, fmt.Sprintf("(%[1]s, position) > (%[2]s, $1) AND (%[1]s, position) <= (%[2]s, $2)", column, n))
-		default:
-			conditions = append(conditions, c.column+" = "+arg(c.value))
-		}
-	}
-	order = "position"
-	if column == "" {
-		conditions = append(conditions, "position > $1 AND position <= $2")
-	} else {
-		order = column + ", position"
+	if f.StrategyID != "" && f.ApproverID != "" {
+		w.where("a.approver_id = " + w.arg(f.ApproverID))
 	}
 	if f.Revision > 0 {
-		conditions = append(conditions, "revision = "+arg(f.Revision))
+		w.where("a.revision = " + w.arg(f.Revision))
 	}
 	if !f.From.IsZero() {
-		conditions = append(conditions, "approved_at >= "+arg(f.From))
+		w.where("a.approved_at >= " + w.arg(f.From))
 	}
 	if !f.To.IsZero() {
-		conditions = append(conditions, "approved_at < "+arg(f.To))
+		w.where("a.approved_at < " + w.arg(f.To))
 	}
-	return "WHERE " + strings.Join(conditions, " AND "), order, args
+	return w
 }
 
 // approvalRecords puts approvals beside all those of the same content.

@@ -232,7 +232,7 @@ func (r *rollUp) add(goalID, health string, f query.Freshness) {
 	if f.Status == query.Stale {
 		g.Stale++
 	}
-	switch severity(health) {
+	switch gravity(health) {
 	case 0:
 		return
 	case 1:

@@ -14,7 +14,8 @@ import (
 	"strata.dev/strata/domain/calendar"
 )
 
-// Reader answers query.Plans, and gives commands their command.IndicatorBasis.
+// Reader answers query.Plans, and gives commands their command.IndicatorBasis and
+// command.FindingIndex.
 type Reader struct {
 	db   *readdb.Reader
 	past query.Past

@@ -33,7 +33,12 @@ func TestOtherOrganizationsAreNotFound(t *testing.T) {
 	_, err3 := f.reader.Indicator(ctx, as(mine), i)
 	_, err4 := f.reader.Series(ctx, as(mine), query.SeriesFilter{IndicatorID: i})
 	_, err5 := f.reader.Organization(ctx, asID(uuid.New()))
-	for n, err := range []error{err1, err2, err3, err4, err5} {
+	_, err6 := f.reader.Finding(ctx, as(mine), theirs.Findings[0].ID)
+	_, err7 := f.reader.Evidence(ctx, as(mine), theirs.Evidence[0].ID)
+	_, err8 := f.reader.Source(ctx, as(mine), theirs.Sources[0].ID)
+	_, err9 := f.reader.Person(ctx, as(mine), uuid.MustParse(theirs.Findings[0].State.Subjects[0].ID))
+	_, err10 := f.reader.Person(ctx, as(mine), theirs.Members()[0])
+	for n, err := range []error{err1, err2, err3, err4, err5, err6, err7, err8, err9, err10} {
 		if !errors.Is(err, query.ErrNotFound) {
 			t.Errorf("question %d: %v, want not-found", n+1, err)
 		}
@@ -106,6 +111,11 @@ func TestQuestionsThatCannotBeAsked(t *testing.T) {
 		return err
 	}
 	members := func(p query.Paging) error { _, err := r.Members(ctx, as(w), p); return err }
+	findings := func(q query.FindingFilter) error { _, err := r.Findings(ctx, as(w), q); return err }
+	evidence := func(q query.EvidenceFilter) error { _, err := r.EvidenceList(ctx, as(w), q); return err }
+	sources := func(q query.SourceFilter) error { _, err := r.Sources(ctx, as(w), q); return err }
+	external := func(q query.ExternalFilter) error { _, err := r.ExternalChanges(ctx, as(w), q); return err }
+	minus, many := -1, query.MaxExpiringWithin+1
 	for what, c := range map[string]struct{ got, want error }{
 		"limit":                    {strategies(query.StrategyFilter{Paging: query.Paging{Limit: 201}}), query.ErrInvalid},
 		"negative limit":           {members(query.Paging{Limit: -1}), query.ErrInvalid},
@@ -114,6 +124,19 @@ func TestQuestionsThatCannotBeAsked(t *testing.T) {
 		"garbage for a cursor":     {strategies(query.StrategyFilter{Paging: query.Paging{Cursor: "!"}}), query.ErrInvalidCursor},
 		"cursor of another filter": {strategies(query.StrategyFilter{State: "preparing", Paging: query.Paging{Cursor: cursor}}), query.ErrInvalidCursor},
 		"cursor of another list":   {members(query.Paging{Cursor: cursor}), query.ErrInvalidCursor},
+		"state of a finding":       {findings(query.FindingFilter{State: []string{"open", "lost"}}), query.ErrInvalid},
+		"severity":                 {findings(query.FindingFilter{Severity: []string{"dire"}}), query.ErrInvalid},
+		"origin":                   {findings(query.FindingFilter{Origin: "rumour"}), query.ErrInvalid},
+		"days before":              {findings(query.FindingFilter{ExpiringWithin: &minus}), query.ErrInvalid},
+		"too many days":            {findings(query.FindingFilter{ExpiringWithin: &many}), query.ErrInvalid},
+		"day of the board":         {findings(query.FindingFilter{On: "2026-02-30"}), query.ErrInvalid},
+		"kind of evidence":         {evidence(query.EvidenceFilter{Kind: "rumour"}), query.ErrInvalid},
+		"type of target":           {evidence(query.EvidenceFilter{TargetType: "person", TargetID: "x"}), query.ErrInvalid},
+		"half a target":            {evidence(query.EvidenceFilter{TargetType: "finding"}), query.ErrInvalid},
+		"status of a source":       {sources(query.SourceFilter{Status: "asleep"}), query.ErrInvalid},
+		"channel":                  {sources(query.SourceFilter{Channel: "fax"}), query.ErrInvalid},
+		"outcome":                  {external(query.ExternalFilter{Outcome: "x' OR true --"}), query.ErrInvalid},
+		"text for an id":           {findings(query.FindingFilter{OwnerID: "'; DROP", StrategyID: "x", IndicatorID: "y", Origin: "audit"}), nil},
 		"its own cursor":           {strategies(query.StrategyFilter{State: "active", Paging: query.Paging{Cursor: cursor}}), nil},
 	} {
 		if !errors.Is(c.got, c.want) {

@@ -55,15 +55,16 @@ type holdRow struct {
 }
 
 type memberRow struct {
-	org        uuid.UUID
-	id         string
-	version    int64
-	enrolled   int64
-	subjectID  string
-	issuer     string
-	kind       string
-	offboarded bool
-	enrolledAt time.Time
+	org          uuid.UUID
+	id           string
+	version      int64
+	enrolled     int64
+	subjectID    string
+	issuer       string
+	kind         string
+	offboarded   bool
+	enrolledAt   time.Time
+	offboardedAt *time.Time
 }
 
 type grantRow struct {
@@ -78,6 +79,7 @@ type grantRow struct {
 	grantedAt   time.Time
 	grantedBy   string
 	revoked     bool
+	revokedAt   *time.Time
 }
 
 type strategyRow struct {
@@ -180,6 +182,7 @@ type indicatorRow struct {
 	replacedBy   string
 	linked       int64 // position
 	breaks       []query.Break
+	ownerID      string // of the definition, for a lookup
 }
 
 // moveRow is the relinking of an indicator, seen from the strategy it left.
@@ -285,14 +288,18 @@ type measurementRow struct {
 	voidReason  string
 }
 
-// maxDimsKey bounds what goes into an index.
-const maxDimsKey = 400
+// maxKey bounds what goes into an index.
+const maxKey = 400
+
+// indexed is a text for an index, equal exactly for equal ones.
+func indexed(text string) string {
+	if len(text) > maxKey {
+		return "sha256:" + hashOf(text)
+	}
+	return text
+}
 
 // dimsKey is one text for dims, equal exactly for equal ones; "" for none.
 func dimsKey(d indicator.Dims) string {
-	key := strings.TrimPrefix(indicator.Key(calendar.Period{}, d), "/")
-	if len(key) > maxDimsKey {
-		return "sha256:" + hashOf(key)
-	}
-	return key
+	return indexed(strings.TrimPrefix(indicator.Key(calendar.Period{}, d), "/"))
 }

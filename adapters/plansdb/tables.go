@@ -38,6 +38,7 @@ var (
 		readdb.Col("kind", "text", func(r *memberRow) *string { return &r.kind }),
 		readdb.Col("offboarded", "boolean", func(r *memberRow) *bool { return &r.offboarded }),
 		readdb.Col("enrolled_at", "timestamptz", func(r *memberRow) *time.Time { return &r.enrolledAt }),
+		readdb.Col("offboarded_at", "timestamptz", func(r *memberRow) **time.Time { return &r.offboardedAt }),
 	)
 	grantsTable = readdb.NewTable("grants", 2, "version",
 		readdb.UUIDCol("organization_id", func(r *grantRow) *uuid.UUID { return &r.org }),
@@ -51,6 +52,7 @@ var (
 		readdb.Col("granted_at", "timestamptz", func(r *grantRow) *time.Time { return &r.grantedAt }),
 		readdb.Col("granted_by", "text", func(r *grantRow) *string { return &r.grantedBy }),
 		readdb.Col("revoked", "boolean", func(r *grantRow) *bool { return &r.revoked }),
+		readdb.Col("revoked_at", "timestamptz", func(r *grantRow) **time.Time { return &r.revokedAt }),
 	)
 	holdsTable = readdb.NewTable("legal_holds", 2, "version",
 		readdb.UUIDCol("organization_id", func(r *holdRow) *uuid.UUID { return &r.org }),
@@ -145,6 +147,7 @@ var (
 		readdb.Col("replaced_by", "text", func(r *indicatorRow) *string { return &r.replacedBy }),
 		readdb.Col("linked", "bigint", func(r *indicatorRow) *int64 { return &r.linked }),
 		readdb.JSONCol("breaks", func(r *indicatorRow) *[]query.Break { return &r.breaks }),
+		readdb.Col("owner_id", "text", func(r *indicatorRow) *string { return &r.ownerID }),
 	)
 	authorsTable = readdb.NewTable("indicator_authors", 3, "version",
 		readdb.UUIDCol("organization_id", func(r *authorRow) *uuid.UUID { return &r.org }),

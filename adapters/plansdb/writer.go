@@ -9,7 +9,10 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"strata.dev/strata/adapters/internal/readdb"
+	"strata.dev/strata/domain/evidence"
+	"strata.dev/strata/domain/finding"
 	"strata.dev/strata/domain/indicator"
+	"strata.dev/strata/domain/journal"
 	"strata.dev/strata/domain/organization"
 	"strata.dev/strata/domain/source"
 	"strata.dev/strata/domain/strategy"
@@ -37,6 +40,7 @@ type writer struct {
 	targets       *readdb.Rows[targetKey, targetRow]
 	measurements  *readdb.Rows[part, measurementRow]
 	imports       *readdb.Rows[ref, importRow]
+	governance
 
 	empty bool // made for empty tables: what does not fit into memory is written and forgotten
 }
@@ -45,6 +49,7 @@ func newWriter(empty bool) *writer {
 	return &writer{
 		empty:      empty,
 		elementsOf: map[ref][]string{},
+		governance: newGovernance(empty),
 		organizations: readdb.NewRows(organizationsTable, empty,
 			func(k uuid.UUID) *organizationRow { return &organizationRow{org: k} },
 			func(r *organizationRow) uuid.UUID { return r.org }),
@@ -105,6 +110,9 @@ type keys struct {
 	authors       []part
 	targets       []targetKey
 	measurements  []part
+	findings      []ref
+	evidence      []ref
+	sources       []ref
 }
 
 func (k *keys) of(c *change) {
@@ -117,6 +125,12 @@ func (k *keys) of(c *change) {
 	case indicator.Event:
 		k.indicators = append(k.indicators, c.ref)
 		k.ofIndicator(c, e)
+	case finding.Event:
+		k.findings = append(k.findings, c.ref)
+	case evidence.Event:
+		k.evidence = append(k.evidence, c.ref)
+	case source.Event:
+		k.sources = append(k.sources, c.ref)
 	}
 }
 
@@ -194,6 +208,9 @@ func (w *writer) Load(ctx context.Context, tx pgx.Tx, changes []*change) error {
 		w.authors.Load(first, k.authors, nil),
 		w.targets.Load(first, k.targets, nil),
 		w.measurements.Load(first, k.measurements, nil),
+		w.findings.Load(first, k.findings, nil),
+		w.evidence.Load(first, k.evidence, nil),
+		w.sources.Load(first, k.sources, nil),
 	)
 	if err != nil {
 		return err
@@ -246,8 +263,14 @@ func (w *writer) Fold(c *change) error {
 		return w.foldStrategy(c, e)
 	case indicator.Event:
 		return w.foldIndicator(c, e)
+	case finding.Event:
+		return w.foldFinding(c, e)
+	case evidence.Event:
+		return w.foldEvidence(c, e)
 	case source.Event:
 		return w.foldSource(c, e)
+	case journal.Event:
+		return nil // for auditors: the audit database shows it
 	}
 	return fmt.Errorf("event %T has no fold", c.body)
 }
@@ -265,17 +288,19 @@ func follows(c *change, version int64) error {
 func (w *writer) Weight() int {
 	return w.organizations.Len() + w.members.Len() + w.grants.Len() + w.authors.Len() + w.approvals.Len() +
 		w.holds.Len() + w.moves.Len() + 8*w.imports.Len() +
-		8*w.strategies.Len() + 4*w.elements.Len() + 4*w.indicators.Len() + 2*w.targets.Len() + 2*w.measurements.Len()
+		8*w.strategies.Len() + 4*w.elements.Len() + 4*w.indicators.Len() + 2*w.targets.Len() + 2*w.measurements.Len() +
+		w.weight()
 }
 
 // Flush implements readdb.Writer. All tables are written in one round trip,
 // except when they are loaded by COPY.
 func (w *writer) Flush(ctx context.Context, tx pgx.Tx) error {
 	batch := &pgx.Batch{}
-	for _, flush := range []func(context.Context, pgx.Tx, *pgx.Batch, bool) error{
+	flushes := append([]func(context.Context, pgx.Tx, *pgx.Batch, bool) error{
 		w.organizations.Flush, w.members.Flush, w.grants.Flush, w.holds.Flush, w.strategies.Flush, w.elements.Flush,
 		w.approvals.Flush, w.indicators.Flush, w.authors.Flush, w.moves.Flush, w.targets.Flush, w.measurements.Flush, w.imports.Flush,
-	} {
+	}, w.flushes()...)
+	for _, flush := range flushes {
 		if err := flush(ctx, tx, batch, w.empty); err != nil {
 			return err
 		}

@@ -43,4 +43,22 @@
 // own x-delivery-count is an integer, x-death an array), never hands over the
 // empty message that a cancelled consumer leaves behind, and subscribes again
 // by itself.
+//
+// # Messages of sources
+//
+// Inbound takes what registered sources send. Each source has a queue of its own
+// (strata.ingest.<source id>: quorum, without limits that drop anything), which
+// is declared on every new channel, so a broker that lost it has it again. Of
+// all instances one at a time consumes it (single active consumer), and one
+// message after the other is decided, so what a source says later cannot be
+// overtaken by what it said before.
+//
+// A message is acknowledged once the intake has settled it: its effect, or its
+// refusal with its bytes as evidence, is in the log. While the log is away it is
+// held and tried again with a growing pause; after some minutes the channel is
+// given up, and the queue gives its messages out again in their order. A message
+// that comes twice finds its answer. The messages of a suspended source wait in
+// its queue. A broker that goes away, a queue that is deleted, a connection that
+// is cut end the session, and the next one begins after a growing pause; the
+// empty message that a cancelled consumer leaves behind is never taken for one.
 package rabbitmq

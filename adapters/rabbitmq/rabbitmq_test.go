@@ -275,6 +275,16 @@ func (p *proxy) freeze(frozen bool) {
 	p.open.Broadcast()
 }
 
+// cut ends all connections through the proxy.
+func (p *proxy) cut() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range p.conns {
+		_ = c.Close()
+	}
+	p.conns = nil
+}
+
 func withContext(ctx context.Context, all []*message.Message) []*message.Message {
 	for _, m := range all {
 		m.SetContext(ctx)

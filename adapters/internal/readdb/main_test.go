@@ -49,7 +49,10 @@ type sumKey struct {
 
 func (sums) Name() string { return "plans" }
 
-func (sums) Layout() int { return 2 }
+// layout is that of the plans database after its migrations.
+const layout = 3
+
+func (sums) Layout() int { return layout }
 
 func (sums) Content() []Content { return []Content{sumsTable.Content()} }
 
@@ -171,7 +174,7 @@ func (f *fixture) openAs(t *testing.T, application string, o Options) *Projectio
 
 func (f *fixture) reader(t *testing.T, signal *Signal) *Reader {
 	t.Helper()
-	r, err := OpenReader(t.Context(), f.urls.Reader, "plans", 2, signal)
+	r, err := OpenReader(t.Context(), f.urls.Reader, "plans", layout, signal)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -267,7 +267,7 @@ func TestReaderMapsFailures(t *testing.T) {
 	if err := r.InTenantTx(t.Context(), mine, func(context.Context, pgx.Tx, int64) error { return own }); !errors.Is(err, own) || err.Error() != own.Error() {
 		t.Errorf("a fault of the caller became %v", err)
 	}
-	nowhere, err := OpenReader(t.Context(), "postgres://nobody@127.0.0.1:1/none?sslmode=disable", "plans", 2, nil)
+	nowhere, err := OpenReader(t.Context(), "postgres://nobody@127.0.0.1:1/none?sslmode=disable", "plans", layout, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,6 +22,7 @@ type rebuild[D any] struct {
 	*Projection[D]
 	events  eventlog.Reader
 	number  int // the generation being built
+	rows    int // how many are folded in memory before they are written
 	parked  parking
 	tracker *tracker
 }
@@ -33,11 +34,11 @@ func (p *Projection[D]) Rebuild(ctx context.Context, log eventlog.Reader, progre
 			err = fmt.Errorf("rebuild of projection %s: %w", p.Name(), err)
 		}
 	}()
-	release, err := p.claim(ctx)
+	claim, err := p.claim(ctx)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, release()) }()
+	defer func() { err = errors.Join(err, p.unclaim(ctx, claim)) }()
 	if live, err := p.liveLayout(ctx); err != nil || live > p.model.Layout() {
 		return errors.Join(err, p.older(live))
 	}
@@ -48,34 +49,45 @@ func (p *Projection[D]) Rebuild(ctx context.Context, log eventlog.Reader, progre
 	if err != nil {
 		return err
 	}
-	r := &rebuild[D]{Projection: p, events: log, tracker: tracker}
+	r := &rebuild[D]{Projection: p, events: log, tracker: tracker, rows: p.options.RebuildRows}
+	if err := r.fill(ctx); err != nil {
+		return err
+	}
+	return r.takeOver(ctx)
+}
+
+// fill makes the copy and loads the log into it.
+func (r *rebuild[D]) fill(ctx context.Context) error {
 	if err := r.create(ctx); err != nil {
 		return err
 	}
-	err = r.load(ctx)
+	err := r.load(ctx)
 	if isPoison(err) {
 		// Some event does not go in, and a fold of everything cannot tell which one.
-		// Begin again with an empty copy, batch by batch: that way finds and parks it.
-		p.log.WarnContext(ctx, "the log holds an event that cannot be applied: rebuilding batch by batch", "err", err)
-		tracker.begin("load", 0)
+		// Begin again with an empty copy: catching up, batch by batch, finds and parks it.
+		r.log.WarnContext(ctx, "the log holds an event that cannot be applied: rebuilding batch by batch", "err", err)
+		r.tracker.begin("load", 0)
 		err = r.create(ctx)
 	}
-	if err != nil {
-		return err
-	}
+	return err
+}
+
+// takeOver makes the filled copy the live model.
+func (r *rebuild[D]) takeOver(ctx context.Context) error {
 	if err := r.finish(ctx); err != nil {
 		return err
 	}
 	if err := r.catchUpAndSwitch(ctx); err != nil {
 		return err
 	}
-	tracker.begin("done", tracker.done)
+	r.tracker.begin("done", r.tracker.done)
 	return nil
 }
 
-// claim makes this the only rebuild of the projection, in whatever process: an
-// advisory lock of a connection of its own, which dies with the process.
-func (p *Projection[D]) claim(ctx context.Context) (release func() error, err error) {
+// claim makes this the only rebuild or verification of the projection, in whatever
+// process: an advisory lock of a connection of its own, which dies with the
+// process. unclaim gives it back.
+func (p *Projection[D]) claim(ctx context.Context) (*pgxpool.Conn, error) {
 	conn, err := p.pool.Acquire(ctx)
 	if err != nil {
 		return nil, err
@@ -89,7 +101,7 @@ func (p *Projection[D]) claim(ctx context.Context) (release func() error, err er
 		conn.Release()
 		return nil, err
 	}
-	return func() error { return p.unclaim(ctx, conn) }, nil
+	return conn, nil
 }
 
 // unclaim gives the lock back. A connection that cannot is closed: the lock goes
@@ -104,7 +116,7 @@ func (p *Projection[D]) unclaim(ctx context.Context, conn *pgxpool.Conn) error {
 	return conn.Hijack().Close(ctx)
 }
 
-// sweep drops what killed rebuilds left behind, and retired copies that nobody
+// sweep drops what killed rebuilds and verifications left behind, and retired copies that nobody
 // reads any more. Only who holds the claim may: else a copy that is being built
 // would look like one left behind.
 func (p *Projection[D]) sweep(ctx context.Context) error {
@@ -122,14 +134,14 @@ func (p *Projection[D]) sweep(ctx context.Context) error {
 // and replaced ones that no reader can be in any more. A service does so when it
 // starts; a rebuild does so by itself. While a rebuild runs there is nothing to do.
 func (p *Projection[D]) Sweep(ctx context.Context) (err error) {
-	release, err := p.claim(ctx)
+	claim, err := p.claim(ctx)
 	if errors.Is(err, projection.ErrRebuilding) {
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("sweep projection %s: %w", p.Name(), err)
 	}
-	defer func() { err = errors.Join(err, release()) }()
+	defer func() { err = errors.Join(err, p.unclaim(ctx, claim)) }()
 	return p.sweep(ctx)
 }
 
@@ -171,7 +183,7 @@ func (r *rebuild[D]) load(ctx context.Context) error {
 			r.tracker.add(int64(len(items)))
 		}
 		last := len(items) < r.options.RebuildBatch
-		if folded > written && (last || w.Weight() > r.options.RebuildRows) {
+		if folded > written && (last || w.Weight() > r.rows) {
 			if err := r.write(ctx, w, written, folded); err != nil {
 				return err
 			}
@@ -323,7 +335,9 @@ func (r *rebuild[D]) switchOver(ctx context.Context) error {
 			WHERE projection = $1 AND generation = $2`, r.Name(), live.number); err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, `UPDATE public.generations SET state = 'live' WHERE projection = $1 AND generation = $2`, r.Name(), r.number)
+		// What was just made from the log is as good as compared with it.
+		_, err = tx.Exec(ctx, `UPDATE public.generations SET state = 'live', verified_at = clock_timestamp(), verified_position = position
+			WHERE projection = $1 AND generation = $2`, r.Name(), r.number)
 		return err
 	})
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"hash"
 	"io"
@@ -38,6 +39,14 @@ func (p *Projection[D]) Status(ctx context.Context) (projection.Status, error) {
 			} else {
 				s.Building = &g
 			}
+		}
+		var v projection.Verified
+		switch err := tx.QueryRow(ctx, `SELECT verified_at, verified_position FROM generations
+			WHERE projection = $1 AND generation = $2 AND verified_at IS NOT NULL`, s.Name, s.Generation.Number).Scan(&v.At, &v.Position); {
+		case err == nil:
+			s.Verified = &v
+		case !errors.Is(err, pgx.ErrNoRows):
+			return err
 		}
 		return parkedInto(ctx, tx, &s)
 	})
@@ -101,3 +110,12 @@ func digestTable(ctx context.Context, tx pgx.Tx, c Content, sum hash.Hash) error
 // readTimeout bounds a statement of a reader, and with it the life of a read
 // transaction: graceOfRetired must be longer.
 const readTimeout = 10 * time.Second
+
+// Facts tell how large the database is, in bytes, and what its clock says.
+func (p *Projection[D]) Facts(ctx context.Context) (bytes int64, clock time.Time, err error) {
+	err = p.pool.QueryRow(ctx, `SELECT pg_database_size(current_database()), clock_timestamp()`).Scan(&bytes, &clock)
+	if err != nil {
+		return 0, time.Time{}, fmt.Errorf("size and clock of %s: %w", p.Name(), err)
+	}
+	return bytes, clock, nil
+}

@@ -52,7 +52,7 @@ func TestUpgrade(t *testing.T) {
 	read := func() error {
 		return reader.InTenantTx(t.Context(), query.Read{OrganizationID: f.orgs[0]}, func(context.Context, pgx.Tx, int64) error { return nil })
 	}
-	wantLayouts(t, bring(t.Context(), newer, f.log, 10), 2, 3)
+	wantLayouts(t, bring(t.Context(), newer, f.log, 10), layout, layout+1)
 	if err := read(); !errors.Is(err, query.ErrUnavailable) {
 		t.Errorf("a reader of the newer release: %v, want unavailable", err)
 	}
@@ -69,9 +69,9 @@ func TestUpgrade(t *testing.T) {
 	}
 	f.check(t, 45)
 	f.fill(5)
-	wantLayouts(t, bring(t.Context(), f.projection, f.log, 10), 3, 2)
-	wantLayouts(t, f.projection.Upgrade(t.Context(), f.log, nil), 3, 2)
-	wantLayouts(t, f.projection.Rebuild(t.Context(), f.log, nil), 3, 2)
+	wantLayouts(t, bring(t.Context(), f.projection, f.log, 10), layout+1, layout)
+	wantLayouts(t, f.projection.Upgrade(t.Context(), f.log, nil), layout+1, layout)
+	wantLayouts(t, f.projection.Rebuild(t.Context(), f.log, nil), layout+1, layout)
 	f.check(t, 45)
 	if err := bring(t.Context(), newer, f.log, 10); err != nil {
 		t.Error(err)
@@ -134,8 +134,8 @@ func TestEmptyCopyIsReplaced(t *testing.T) {
 	if err := bring(t.Context(), f.projection, f.log, 10); err != nil {
 		t.Fatal(err)
 	}
-	if _, layout := replace(); layout != 2 {
-		t.Errorf("a copy with content was replaced by one of layout %d", layout)
+	if _, of := replace(); of != layout {
+		t.Errorf("a copy with content was replaced by one of layout %d", of)
 	}
 	f.check(t, 3)
 	if _, err := admin.Exec(t.Context(), `UPDATE generations SET position = 0`); err != nil {

@@ -55,9 +55,14 @@ func (l *Log) Record(organization uuid.UUID, streamID string, by fact.Actor, eve
 
 // Append appends one event of any content.
 func (l *Log) Append(organization uuid.UUID, streamID string, by fact.Actor, typ string, schema int, data []byte) eventlog.Event {
+	origin := eventlog.Origin{Kind: "api"}
+	if by.Kind == fact.Source {
+		origin.SourceID, origin.Channel = by.ID, "amqp"
+		origin.MessageID, origin.PayloadSHA256 = "message of "+streamID, digest
+	}
 	meta, err := eventlog.Metadata{
 		Actor:  eventlog.Actor{Kind: eventlog.ActorKind(by.Kind), ID: by.ID, Roles: by.Roles},
-		Origin: eventlog.Origin{Kind: "api"}, CorrelationID: "test", Reason: "because",
+		Origin: origin, CorrelationID: "test", Reason: "because",
 	}.Encode()
 	if err != nil {
 		panic(fmt.Sprintf("readdbtest: %v", err))

@@ -24,7 +24,11 @@ type World struct {
 	Organization organization.State
 	Strategies   []*Strategy
 	Indicators   []*Indicator
+	Findings     []*Finding
+	Evidence     []*Evidence
+	Sources      []*Source
 
+	watchers
 	pick   Pick
 	holds  []string // legal holds placed
 	author fact.Actor
@@ -45,7 +49,7 @@ type Indicator struct {
 
 // NewWorld registers an organization in log.
 func NewWorld(log *Log, pick Pick) *World {
-	w := &World{Log: log, ID: uuid.New(), pick: pick}
+	w := &World{Log: log, ID: uuid.New(), pick: pick, watchers: newWatchers()}
 	person := func(roles ...string) fact.Actor {
 		return fact.Actor{ID: uuid.NewString(), Kind: fact.Person, Roles: roles}
 	}
@@ -67,6 +71,12 @@ func NewWorld(log *Log, pick Pick) *World {
 	return w
 }
 
+// Members are the author, who is the administrator, and the compliance officer
+// of the registration.
+func (w *World) Members() []uuid.UUID {
+	return []uuid.UUID{uuid.MustParse(w.author.ID), uuid.MustParse(w.others[0].ID)}
+}
+
 // Few aggregates with long histories find more than many with short ones.
 const (
 	maxStrategies = 4
@@ -75,18 +85,20 @@ const (
 
 // Step tries one random command; most are accepted.
 func (w *World) Step() {
-	switch n := w.pick(100); {
+	switch n := w.pick(130); {
 	case n < 6 && len(w.Strategies) < maxStrategies || len(w.Strategies) == 0:
 		w.Draft()
 	case n < 36:
+		w.watch()
+	case n < 66:
 		w.editStrategy(w.Strategies[w.pick(len(w.Strategies))])
-	case n < 56:
+	case n < 86:
 		w.decideStrategy(w.Strategies[w.pick(len(w.Strategies))])
-	case n < 60 && len(w.Indicators) < maxIndicators || len(w.Indicators) == 0:
+	case n < 90 && len(w.Indicators) < maxIndicators || len(w.Indicators) == 0:
 		w.Define(w.Strategies[w.pick(len(w.Strategies))])
-	case n < 96:
+	case n < 126:
 		w.measure(w.Indicators[w.pick(len(w.Indicators))])
-	case n < 98:
+	case n < 128:
 		w.members()
 	default:
 		w.govern()
