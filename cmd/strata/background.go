@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"strata.dev/strata/app/process"
 	"strata.dev/strata/app/projection"
 )
 
@@ -15,7 +16,7 @@ import (
 const upgradePause = 2 * time.Second
 
 // background starts what an instance does beside answering: it reads for the
-// consumer groups, brings read models up to this release, works on accepted imports, and
+// consumer groups, fires the timers of the processes, takes messages of sources from their queues, brings read models up to this release and verifies them, works on accepted imports, and
 // fetches the issuer's keys. All of it ends with ctx.
 func (s *service) background(ctx context.Context, parts *errgroup.Group) {
 	if len(s.cfg.Groups) > 0 {
@@ -26,10 +27,26 @@ func (s *service) background(ctx context.Context, parts *errgroup.Group) {
 			return nil
 		})
 	}
+	if s.cfg.takesPart(process.Group) {
+		parts.Go(func() error {
+			s.processes.RunTimers(ctx, s.leadsProcesses, 0)
+			return nil
+		})
+	}
 	for _, p := range s.projections() {
 		if s.cfg.takesPart(p.Name()) {
 			parts.Go(func() error { return s.upgrade(ctx, p) })
+			parts.Go(func() error {
+				s.verifying.run(ctx, p)
+				return nil
+			})
 		}
+	}
+	if s.inbound != nil {
+		parts.Go(func() error {
+			s.inbound.Run(ctx)
+			return nil
+		})
 	}
 	parts.Go(func() error { return s.api.Run(ctx) })
 	parts.Go(func() error {

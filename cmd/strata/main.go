@@ -20,11 +20,12 @@ import (
 	"strata.dev/strata/migrations"
 )
 
-// Exit codes. Scripts rely on them. 3 is kept for `verify`: tampering found.
+// Exit codes. Scripts rely on them.
 const (
 	exitOK          = 0
 	exitFailure     = 1
 	exitUsage       = 2
+	exitDiverged    = 3 // a verification found what should not be
 	exitUnreachable = 4 // a dependency (PostgreSQL, RabbitMQ, the service) is missing, too old, or cannot be reached
 )
 
@@ -56,6 +57,8 @@ func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, s
 	switch {
 	case errors.As(err, &usage):
 		return exitUsage
+	case errors.Is(err, errDiverged):
+		return exitDiverged
 	case errors.Is(err, errUnreachable), isUnavailable(err), errors.Is(err, migrations.ErrServerTooOld),
 		errors.Is(err, embedded.ErrBinaryMissing), errors.Is(err, embedded.ErrTooOld), errors.Is(err, embedded.ErrStart):
 		return exitUnreachable
@@ -77,14 +80,14 @@ func newRoot(environ []string) *cobra.Command {
 	root.Long = root.Short + `
 
 Settings are environment variables (strata config print). Exit codes: 0 done, 1 failed, 2 wrong usage or
-configuration, 4 a server cannot be reached.`
+configuration, 3 a verification found a difference, 4 a server cannot be reached.`
 	root.SilenceUsage, root.SilenceErrors = true, true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.PersistentPreRunE = func(*cobra.Command, []string) error { return cli.check() }
 	cli.flags(root)
 	root.AddCommand(
 		cli.serve(), cli.dev(), cli.migrate(), cli.projections(), cli.relay(), cli.doctor(), cli.healthcheck(),
-		cli.events(), cli.importing(), cli.exporting(), cli.token(), cli.config(), cli.version(), cli.docs(),
+		cli.events(), cli.source(), cli.importing(), cli.exporting(), cli.token(), cli.config(), cli.version(), cli.docs(),
 	)
 	return root
 }

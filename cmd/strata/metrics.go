@@ -51,13 +51,17 @@ var (
 	descLag       = prometheus.NewDesc("strata_group_lag_events", "Events behind the head; only of groups led here.", []string{"group"}, nil)
 	descParked    = prometheus.NewDesc("strata_group_parked_streams", "Streams the group has set aside.", []string{"group"}, nil)
 	descSetAside  = prometheus.NewDesc("strata_projection_parked_streams", "Streams the read model has set aside.", []string{"projection"}, nil)
+	descVerified  = prometheus.NewDesc("strata_projection_verified_timestamp", "When the read model was last known to be what the log says, in seconds since 1970.", []string{"projection"}, nil)
 	descFailing   = prometheus.NewDesc("strata_group_failing", "1 while the group cannot move on.", []string{"group"}, nil)
 	descConnected = prometheus.NewDesc("strata_broker_connected", "1 while connected to RabbitMQ.", nil, nil)
 	descBlocked   = prometheus.NewDesc("strata_broker_blocked", "1 while RabbitMQ has a memory or disk alarm.", nil, nil)
 )
 
 func (m *statusMetrics) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descQueued, descLeader, descPosition, descLag, descParked, descSetAside, descFailing, descConnected, descBlocked} {
+	for _, d := range []*prometheus.Desc{
+		descQueued, descLeader, descPosition, descLag, descParked, descSetAside, descVerified, descFailing, descConnected, descBlocked,
+		descTimersPending, descTimersDue, descTimersFailing,
+	} {
 		out <- d
 	}
 }
@@ -82,8 +86,12 @@ func (m *statusMetrics) Collect(out chan<- prometheus.Metric) {
 		// A read database that is away shows in strata_group_failing; a scrape does not fail of it.
 		if st, err := p.Status(ctx); err == nil {
 			gauge(descSetAside, float64(st.ParkedTotal), p.Name())
+			if v := st.Verified; v != nil {
+				gauge(descVerified, float64(v.At.Unix()), p.Name())
+			}
 		}
 	}
+	m.collectTimers(ctx, gauge)
 	st := m.s.publisher.Status()
 	gauge(descConnected, one(st.Connected))
 	gauge(descBlocked, one(st.Blocked))

@@ -24,7 +24,7 @@ const oneProjection = "the projection's name: plans or audit"
 // projections looks after the read databases. It works beside a running
 // service, from any machine that reaches the databases.
 func (c *cli) projections() *cobra.Command {
-	cmd := group("projections", "List, rebuild and resume the read databases")
+	cmd := group("projections", "List, rebuild, verify and resume the read databases")
 	list := &cobra.Command{
 		Use: "list", Short: "Where each projection stands", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -86,14 +86,15 @@ func (c *cli) projections() *cobra.Command {
 			})
 		},
 	}
-	cmd.AddCommand(list, status, rebuild, resume)
+	cmd.AddCommand(list, status, rebuild, c.verify(), resume)
 	return cmd
 }
 
 // projections are the read databases and the log they follow.
 type projections struct {
-	log *postgres.Log
-	all []projection.Projection
+	log    *postgres.Log
+	logger *slog.Logger
+	all    []projection.Projection
 }
 
 // withProjections opens the databases for one command.
@@ -121,7 +122,7 @@ func (c *cli) withProjections(cmd *cobra.Command, do func(context.Context, *proj
 		return explain("the audit database", cfg.AuditURL, err)
 	}
 	defer audit.Close()
-	return do(ctx, &projections{events, []projection.Projection{plans, audit}})
+	return do(ctx, &projections{events, log, []projection.Projection{plans, audit}})
 }
 
 func (p *projections) named(name string) (projection.Projection, error) {
@@ -140,6 +141,7 @@ type projectionLine struct {
 	Position   int64         `json:"position,string"`
 	Head       int64         `json:"head,string"`
 	Lag        int64         `json:"lag"`
+	VerifiedAt *time.Time    `json:"verifiedAt,omitempty"`
 	Building   *buildingLine `json:"building,omitempty"`
 	Streams    int           `json:"parkedStreams"`
 	Parked     []leftBehind  `json:"parked,omitempty"` // at most 100, the oldest first
@@ -180,6 +182,10 @@ func (p *projections) status(ctx context.Context, of []projection.Projection) ([
 		for _, p := range st.Parked {
 			l.Parked = append(l.Parked, leftBehind{p.StreamID, p.Position, p.Type, p.Reason, p.ParkedAt.UTC(), p.Skipped})
 		}
+		if v := st.Verified; v != nil {
+			at := v.At.UTC()
+			l.VerifiedAt = &at
+		}
 		if b := st.Building; b != nil {
 			l.Building = &buildingLine{b.Number, b.Position, b.StartedAt.UTC()}
 		}
@@ -189,9 +195,9 @@ func (p *projections) status(ctx context.Context, of []projection.Projection) ([
 }
 
 func printProjections(w io.Writer, lines []projectionLine) error {
-	fmt.Fprintln(w, "NAME\tSTATE\tGENERATION\tPOSITION\tLAG\tPARKED")
+	fmt.Fprintln(w, "NAME\tSTATE\tGENERATION\tPOSITION\tLAG\tPARKED\tVERIFIED")
 	for _, l := range lines {
-		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\t%d\n", l.Name, l.State, l.Generation, l.Position, l.Lag, l.Streams)
+		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\t%d\t%s\n", l.Name, l.State, l.Generation, l.Position, l.Lag, l.Streams, l.verified())
 	}
 	for _, l := range lines {
 		l.printParked(w)
@@ -199,8 +205,17 @@ func printProjections(w io.Writer, lines []projectionLine) error {
 	return nil
 }
 
+// verified is when the model was last known to be what the log says.
+func (l projectionLine) verified() string {
+	if l.VerifiedAt == nil {
+		return "never"
+	}
+	return l.VerifiedAt.Format(time.RFC3339)
+}
+
 func (l projectionLine) print(w io.Writer) error {
 	fmt.Fprintf(w, "name\t%s\nstate\t%s\nposition\t%d of %d, %d behind\ngeneration\t%d\n", l.Name, l.State, l.Position, l.Head, l.Lag, l.Generation)
+	fmt.Fprintf(w, "verified\t%s\n", l.verified())
 	if b := l.Building; b != nil {
 		fmt.Fprintf(w, "building\tgeneration %d, at position %d, since %s\n", b.Generation, b.Position, b.StartedAt.Format(time.RFC3339))
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -20,7 +21,7 @@ import (
 func (c *cli) relay() *cobra.Command {
 	cmd := group("relay", "Look after what is announced to RabbitMQ")
 	list := &cobra.Command{
-		Use: "list", Short: "List the streams that the relay has parked", Args: noArgs,
+		Use: "list", Short: "List the streams that the relay and the processes have parked", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, log, err := c.load(cmd.ErrOrStderr())
 			if err != nil {
@@ -51,6 +52,7 @@ func (c *cli) relay() *cobra.Command {
 			})
 		},
 	}
+	of := relayGroup
 	resume := &cobra.Command{
 		Use: "resume STREAM", Short: "Announce what a parked stream has kept back, in order (asks the service at STRATA_ADMIN_ADDR)",
 		Args: exactly(1, "the stream's id"),
@@ -59,16 +61,21 @@ func (c *cli) relay() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			done, err := askResume(cmd.Context(), cfg.AdminAddr, args[0])
+			done, err := askResume(cmd.Context(), cfg.AdminAddr, of, args[0])
 			if err != nil {
 				return err
 			}
 			return c.print(cmd.OutOrStdout(), done, func(w io.Writer) error {
-				_, err := fmt.Fprintf(w, "%s flows again; %d events were announced.\n", done.Stream, done.Announced)
+				what := "announced"
+				if of != relayGroup {
+					what = "taken by " + of
+				}
+				_, err := fmt.Fprintf(w, "%s flows again; %d events were %s.\n", done.Stream, done.Announced, what)
 				return err
 			})
 		},
 	}
+	resume.Flags().StringVar(&of, "group", of, "the consumer group that has parked it: relay or processes")
 	cmd.AddCommand(list, resume)
 	return cmd
 }
@@ -91,10 +98,10 @@ type resumed struct {
 
 // askResume asks the running service, because only the process that reads for
 // the group can put something between two of its batches.
-func askResume(ctx context.Context, admin, stream string) (done resumed, err error) {
+func askResume(ctx context.Context, admin, of, stream string) (done resumed, err error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+admin+"/relay/streams/"+url.PathEscape(stream)+"/resume", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+admin+"/relay/streams/"+url.PathEscape(stream)+"/resume?group="+url.QueryEscape(of), nil)
 	if err != nil {
 		return done, err
 	}
@@ -122,10 +129,11 @@ func (s *service) adminHandler() http.Handler {
 	mux.Handle("/", rest.NewAdmin(s.registry))
 	mux.HandleFunc("POST /relay/streams/{stream}/resume", func(w http.ResponseWriter, r *http.Request) {
 		stream := r.PathValue("stream")
-		n, err := s.consumers.Resume(r.Context(), relayGroup, stream)
+		of := cmp.Or(r.URL.Query().Get("group"), relayGroup)
+		n, err := s.consumers.Resume(r.Context(), of, stream)
 		switch {
 		case errors.Is(err, consumer.ErrNotLeader):
-			http.Error(w, "another instance reads for the relay: ask its admin address", http.StatusConflict)
+			http.Error(w, "another instance reads for "+of+": ask its admin address", http.StatusConflict)
 		case errors.Is(err, consumer.ErrNotParked):
 			http.Error(w, stream+" is not parked", http.StatusNotFound)
 		case err != nil:

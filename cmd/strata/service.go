@@ -27,6 +27,9 @@ import (
 	"strata.dev/strata/app"
 	"strata.dev/strata/app/cloudevents"
 	"strata.dev/strata/app/command"
+	"strata.dev/strata/app/ingest"
+	"strata.dev/strata/app/journal"
+	"strata.dev/strata/app/process"
 	"strata.dev/strata/app/projection"
 	"strata.dev/strata/ports/rest"
 )
@@ -107,11 +110,19 @@ type service struct {
 	countersigner *countersign.Signer
 
 	events    *postgres.Log
+	journal   *journal.Recorder
 	plans     *plansdb.Projection
 	audit     *auditdb.Projection
 	publisher *rabbitmq.Publisher
+	timers    *postgres.Timers
+	processes *process.Runner
 	consumers *consumer.Consumers
+	intake    *ingest.Intake
+	inbound   *rabbitmq.Inbound // nil if this instance takes no part in it
 	api       *rest.API
+	verifying *verifying
+	parts     systemParts
+	tally     tally
 
 	draining atomic.Bool
 	closers  []func() // in the order of opening
@@ -138,6 +149,20 @@ func (s *service) open(ctx context.Context) error {
 		return explain("the event log", s.cfg.LogURL, err)
 	}
 	s.closers = append(s.closers, s.events.Close)
+
+	s.journal = journal.New(journal.Options{Log: s.events, Logger: s.log})
+	s.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "strata_journal_lost_total", Help: "Refusals, failed sign-ins and reads of audit data that were not recorded.",
+	}, func() float64 { return float64(s.journal.Lost()) }), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "strata_journal_waiting", Help: "Events of the journal that wait for the event log.",
+	}, func() float64 { return float64(s.journal.Waiting()) }))
+	s.closers = append(s.closers, func() {
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.DrainTimeout)
+		defer cancel()
+		if err := s.journal.Close(last); err != nil {
+			s.log.ErrorContext(last, "close the journal", "err", err)
+		}
+	})
 
 	imports, err := postgres.OpenImports(ctx, s.cfg.LogURL)
 	if err != nil {
@@ -190,6 +215,16 @@ func (s *service) open(ctx context.Context) error {
 			s.log.WarnContext(context.WithoutCancel(ctx), "close the connection to the broker", "err", err)
 		}
 	})
+	plans.LookBackIn(audit)
+	commands := command.New(command.Options{
+		Log: s.events, Basis: plans, Findings: plans, Documents: stratml.Parser{}, Writer: stratml.Writer{}, Imports: imports,
+	})
+	if err := s.openProcesses(ctx, commands, plans); err != nil {
+		return err
+	}
+	if err := s.openIntake(ctx, commands); err != nil {
+		return err
+	}
 	var groups []consumer.Group
 	for _, g := range []consumer.Group{
 		{Name: relayGroup, Relay: &consumer.Relay{
@@ -197,6 +232,7 @@ func (s *service) open(ctx context.Context) error {
 		}},
 		{Name: s.plans.Name(), Handler: s.plans.Apply, Checkpoint: s.plans.Checkpoint, Linger: linger},
 		{Name: s.audit.Name(), Handler: s.audit.Apply, Checkpoint: s.audit.Checkpoint, Linger: linger},
+		s.processGroup(),
 	} {
 		if s.cfg.takesPart(g.Name) {
 			groups = append(groups, g)
@@ -208,15 +244,13 @@ func (s *service) open(ctx context.Context) error {
 	}
 	s.closers = append(s.closers, s.consumers.Close)
 	s.registry.MustRegister(&statusMetrics{s})
+	s.verifying = newVerifying(s, s.journal)
 
-	plans.LookBackIn(audit)
-	useCases := app.New(command.New(command.Options{
-		Log: s.events, Basis: plans, Documents: stratml.Parser{}, Writer: stratml.Writer{}, Imports: imports,
-	}), plans, audit, stratml.Parser{})
+	useCases := app.New(commands, plans, audit, stratml.Parser{})
 	s.api, err = rest.New(rest.Options{
 		App: useCases, Tokens: s.tokens, Countersigner: s.countersigner, Events: encoder, Log: s.log,
-		Registry: s.registry, Rate: rest.Rate{Requests: s.cfg.RatePerMinute, Window: time.Minute},
-		Checks: s.checks(), Draining: s.draining.Load,
+		Journal: s.journal, Registry: s.registry, Rate: rest.Rate{Requests: s.cfg.RatePerMinute, Window: time.Minute},
+		Checks: s.checks(), Ingest: s.intake, System: s.system, Draining: s.draining.Load,
 	})
 	if err != nil {
 		return fmt.Errorf("http: %w", err)
@@ -241,6 +275,8 @@ func (s *service) checks() []rest.Check {
 			}
 			return nil
 		}},
+		{Name: "processes", Probe: s.probeProcesses},
+		{Name: "intake", Probe: s.probeIntake},
 		{Name: "issuer", Probe: func(context.Context) error { return s.tokens.Status() }},
 		{Name: "groups", Probe: func(ctx context.Context) error {
 			var errs []error

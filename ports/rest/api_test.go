@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -81,6 +82,12 @@ func TestEveryOperationNeedsAToken(t *testing.T) {
 			case !public:
 				seen++
 				a.want(http.StatusUnauthorized, "unauthenticated")
+				if slices.Contains(signed, operation.OperationID) {
+					if got := a.header.Get("Www-Authenticate"); got != `Strata-Signature realm="strata"` {
+						t.Errorf("%s %s: WWW-Authenticate %q", method, path, got)
+					}
+					continue
+				}
 				if got := a.header.Get("Www-Authenticate"); got != `Bearer realm="strata"` {
 					t.Errorf("%s %s: WWW-Authenticate %q", method, path, got)
 				}

@@ -6,17 +6,14 @@ import (
 	"mime"
 	"net/http"
 	"strings"
-	"unicode/utf8"
 
-	"github.com/gowebpki/jcs"
-
+	"strata.dev/strata/app/strictjson"
 	"strata.dev/strata/domain/fault"
 )
 
 const (
-	maxJSON  = 1 << 20
-	maxXML   = 16 << 20
-	maxDepth = 32 // of arrays and objects in each other; the contract needs 8
+	maxJSON   = 1 << 20
+	maxUpload = 16 << 20
 )
 
 var (
@@ -59,10 +56,18 @@ func readFault(err error) error {
 	return errMalformed.Detailf("The body ended before its time.").Because(err)
 }
 
-// readJSON reads a body and brings it to canonical form. What two readers might
-// understand differently is refused: duplicate members, bad UTF-8, lone
-// surrogates, numbers beyond float64, more than one value, NUL.
+// readJSON reads a body and brings it to canonical form; what two readers might
+// understand differently is refused (see strictjson).
 func readJSON(w http.ResponseWriter, r *http.Request, digests []string) ([]byte, error) {
+	raw, err := readBody(w, r, digests)
+	if err != nil {
+		return nil, err
+	}
+	return strictjson.Canonical(raw)
+}
+
+// readBody reads a body as it comes.
+func readBody(w http.ResponseWriter, r *http.Request, digests []string) ([]byte, error) {
 	body, err := limited(w, r, maxJSON)
 	if err != nil {
 		return nil, err
@@ -72,23 +77,7 @@ func readJSON(w http.ResponseWriter, r *http.Request, digests []string) ([]byte,
 	if err != nil {
 		return nil, readFault(err)
 	}
-	if err := checkDigest(digests, raw); err != nil {
-		return nil, err
-	}
-	if len(raw) == 0 {
-		return nil, errMalformed.Detailf("The body is empty.")
-	}
-	if !utf8.Valid(raw) {
-		return nil, errMalformed.Detailf("The body is not UTF-8.")
-	}
-	if err := scanJSON(raw); err != nil {
-		return nil, err
-	}
-	canonical, err := jcs.Transform(raw)
-	if err != nil {
-		return nil, errMalformed.Detailf("The body is not JSON: %s.", err)
-	}
-	return canonical, nil
+	return raw, checkDigest(digests, raw)
 }
 
 // readAll is io.ReadAll into a buffer of the announced size.
@@ -106,32 +95,4 @@ func readAll(b []byte, r io.Reader) ([]byte, error) {
 			return b, err
 		}
 	}
-}
-
-// scanJSON refuses, in one pass and before anything recurses, what would be
-// expensive or dangerous further in: deep nesting, and NUL, which PostgreSQL's
-// text cannot hold. Whether it is JSON at all is the parser's business.
-func scanJSON(b []byte) error {
-	depth, quoted := 0, false
-	for i := 0; i < len(b); i++ {
-		switch c := b[i]; {
-		case c == 0:
-			return errMalformed.Detailf("The body holds a NUL.")
-		case quoted && c == '\\':
-			if i+5 < len(b) && string(b[i+1:i+6]) == "u0000" {
-				return errMalformed.Detailf("The body holds a NUL.")
-			}
-			i++
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == '{' || c == '[':
-			if depth++; depth > maxDepth {
-				return errMalformed.Detailf("The body nests deeper than %d levels.", maxDepth)
-			}
-		case c == '}' || c == ']':
-			depth--
-		}
-	}
-	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -32,7 +33,18 @@ type frame struct {
 	position int64
 	kind     string
 	bytes    []byte
+	short    []byte // of an entry of the journal, for those who may not read what it says
 }
+
+// text is the frame as a reader is sent it.
+func (f frame) text(watches bool) []byte {
+	if f.short != nil && !watches {
+		return f.short
+	}
+	return f.bytes
+}
+
+func (f frame) size() int { return len(f.bytes) + len(f.short) }
 
 // broadcast follows the log for all open streams: one follower per organization
 // waits for the read side and hands what it finds to every reader of that
@@ -175,7 +187,10 @@ func (b *broadcast) frames(feed query.Feed) ([]frame, error) {
 		if err != nil {
 			return nil, err
 		}
-		frames[i] = frame{e.Position, e.Type, append(text, "\n\n"...)}
+		frames[i] = frame{position: e.Position, kind: e.Type, bytes: append(text, "\n\n"...)}
+		if strings.HasPrefix(e.Type, journalTypes) {
+			frames[i].short = cut(frames[i].bytes, e)
+		}
 	}
 	return frames, nil
 }
@@ -195,12 +210,12 @@ func (f *follower) add(frames []frame, at int64) {
 	}
 	for _, fr := range frames {
 		f.ring = append(f.ring, fr)
-		f.bytes += len(fr.bytes)
+		f.bytes += fr.size()
 	}
 	drop := 0
 	for ; f.bytes > ringBytes; drop++ {
 		f.begin = f.ring[drop].position
-		f.bytes -= len(f.ring[drop].bytes)
+		f.bytes -= f.ring[drop].size()
 	}
 	if drop > 0 {
 		f.ring = slices.Clone(f.ring[drop:]) // and not a slice that keeps what was dropped

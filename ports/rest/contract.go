@@ -18,8 +18,12 @@ const (
 
 	mediaJSON    = "application/json"
 	mediaXML     = "application/xml"
+	mediaBytes   = "application/octet-stream"
 	mediaProblem = "application/problem+json"
 	mediaBatch   = "application/cloudevents-batch+json"
+	mediaAny     = "*/*" // whatever there is, to whoever asks
+
+	schemeSignature = "signature"
 )
 
 // operation is what the contract says about one operation, ready for use.
@@ -29,6 +33,7 @@ type operation struct {
 	path   string // as the contract writes it: /v1/strategies/{id}
 
 	public     bool // no token
+	signed     bool // the body's signature instead of a token: a source's message
 	idempotent bool // needs an Idempotency-Key: it is a command
 	guarded    bool // needs If-Match
 	query      []parameter
@@ -40,10 +45,14 @@ type operation struct {
 }
 
 type parameter struct {
-	name   string
-	schema *jsonschema.Schema
-	kind   string // integer, boolean, array, string
+	name     string
+	required bool
+	schema   *jsonschema.Schema
+	kind     string // integer, boolean, array, string
 }
+
+// uploads says whether the body is a file: streamed, and given as it came.
+func (o *operation) uploads() bool { return o.accepts == mediaXML || o.accepts == mediaBytes }
 
 // contract is the compiled OpenAPI document.
 type contract struct {
@@ -67,7 +76,7 @@ type (
 	operationObject struct {
 		OperationID string
 		Parameters  []parameterObject
-		Security    *[]any
+		Security    *[]map[string][]string
 		RequestBody *struct{ Content map[string]json.RawMessage }
 		Responses   map[string]responseObject
 	}
@@ -120,7 +129,13 @@ func compileContract() (*contract, error) {
 }
 
 func (d document) operation(compiler *jsonschema.Compiler, path, method string, item pathItem, o *operationObject) (*operation, error) {
-	op := &operation{id: o.OperationID, method: method, path: path, public: o.Security != nil && len(*o.Security) == 0}
+	op := &operation{id: o.OperationID, method: method, path: path}
+	op.public = o.Security != nil && len(*o.Security) == 0
+	for _, scheme := range value(o.Security) {
+		if _, ok := scheme[schemeSignature]; ok {
+			op.signed = true
+		}
+	}
 	at := pointer("paths", path)
 	if err := d.parameters(compiler, op, at, item.Parameters); err != nil {
 		return nil, err
@@ -145,7 +160,7 @@ func (d document) operation(compiler *jsonschema.Compiler, path, method string, 
 			r = d.Components.Responses[name(r.Ref)]
 		}
 		for media := range r.Content {
-			if media != mediaProblem && !slices.Contains(op.produces, media) {
+			if media != mediaProblem && media != mediaAny && !slices.Contains(op.produces, media) {
 				op.produces = append(op.produces, media)
 			}
 		}
@@ -165,7 +180,7 @@ func (d document) parameters(compiler *jsonschema.Compiler, op *operation, at st
 		if err != nil {
 			return err
 		}
-		compiled := parameter{name: p.Name, schema: schema, kind: kindOf(schema)}
+		compiled := parameter{name: p.Name, required: p.Required, schema: schema, kind: kindOf(schema)}
 		switch p.In {
 		case "path":
 			op.paths = append(op.paths, compiled)

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -74,11 +75,16 @@ func (s *server) countersigned(ctx context.Context, x *exchange, header []string
 	return nil
 }
 
+// takeTwo are the rules that ask for a second person.
+var takeTwo = []string{"S7", "S8", "S15"}
+
 // refused is why a command was: where a second person is missing because the
-// token that was sent does not count, it is that.
+// token that was sent does not count, it is that. The journal hears of the rule
+// all the same.
 func (x *exchange) refused(err error) error {
 	var f *fault.Fault
-	if x.secondErr != nil && errors.As(err, &f) && f.Kind == fault.Forbidden && (f.Rule == "S8" || f.Rule == "S15") {
+	if x.secondErr != nil && errors.As(err, &f) && f.Kind == fault.Forbidden && slices.Contains(takeTwo, f.Rule) {
+		x.ruled = f
 		return x.secondErr
 	}
 	return err

@@ -20,6 +20,19 @@
 // what is validated, what is decoded and what is hashed, so no two readers can
 // understand it differently.
 //
+// A source's message (ingest.go) has a signature instead of a token, and it
+// covers the bytes: they go to the intake as they came, and what is wrong with
+// those of a source that is believed is kept there. Bytes of evidence stay as
+// they are, too; they leave only as a download (evidence.go).
+//
+// # What is journalled
+//
+// What is forbidden to somebody, what a rule of segregation refuses, tokens that
+// are not believed, and every answer with audit data go to Options.Journal before
+// they are answered (journal.go). Its entries are events like others: who may
+// read events, and not the journal, sees that they are there and not what they
+// say (withhold.go).
+//
 // # What goes on
 //
 // A live stream (broadcast.go, stream.go) is a place in the log and nothing

@@ -31,13 +31,21 @@ func (s *server) ListEvents(ctx context.Context, r gen.ListEventsRequestObject) 
 	if err != nil {
 		return nil, err
 	}
+	first, last := positions(feed.Events)
+	x.shown(len(feed.Events), first, last)
+	watches := false
+	if anyOfJournal(feed.Events) {
+		if watches, err = s.watches(ctx, x); err != nil {
+			return nil, err
+		}
+	}
 	body := make([]byte, 0, 2+1500*len(feed.Events))
 	body = append(body, '[')
 	for i := range feed.Events {
 		if i > 0 {
 			body = append(body, ',')
 		}
-		if body, err = s.options.Events.Append(body, &feed.Events[i]); err != nil {
+		if body, err = s.appendEvent(body, &feed.Events[i], watches); err != nil {
 			return nil, fmt.Errorf("feed: %w", err)
 		}
 	}

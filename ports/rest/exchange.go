@@ -11,6 +11,7 @@ import (
 
 	"strata.dev/strata/app/command"
 	"strata.dev/strata/app/eventlog"
+	"strata.dev/strata/domain/fault"
 )
 
 // exchange is what is known about one request. It is filled on its way in by
@@ -30,7 +31,8 @@ type exchange struct {
 	principal command.Principal
 	key       string // Idempotency-Key
 	expected  *int64 // If-Match
-	body      []byte // canonical JSON
+	body      []byte // canonical JSON; of a signed message, its bytes
+	signature string // of a signed message
 	prefer    preferences
 	minimum   int64    // Strata-Min-Position
 	noneMatch string   // If-None-Match
@@ -39,9 +41,13 @@ type exchange struct {
 
 	second    *command.Countersignature // of a second person
 	secondErr error                     // why it is none
+	ruled     *fault.Fault              // by which rule it was refused, if the answer says why it is none
 
 	result   *command.Result // of a command that succeeded
 	location string          // of what it created
+
+	rows        int   // of audit data in the answer
+	first, last int64 // positions of what it shows; 0 = none
 }
 
 type exchangeKey struct{}

@@ -19,6 +19,7 @@ import (
 	"github.com/google/uuid"
 	"pgregory.net/rapid"
 
+	"strata.dev/strata/app/ingest"
 	"strata.dev/strata/domain/authz"
 	"strata.dev/strata/ports/rest/resttest"
 )
@@ -63,7 +64,17 @@ func (m *matrix) draw(t *rapid.T, op resttest.Operation) strange {
 			m.drawHeader(t, p, s)
 		}
 	}
+	if op.Signed {
+		defer func() {
+			source := m.values["sourceId"][0]
+			if _, strange := s.header["Strata-Signature"]; !strange && rapid.IntRange(0, 9).Draw(t, "unsigned") > 0 {
+				s.header.Set("Strata-Signature", ingest.Sign(m.keys[source].private, source, s.header.Get("Strata-Message-Id"), []byte(s.body)))
+			}
+		}()
+	}
 	switch {
+	case op.Media == "application/octet-stream":
+		s.body = rapid.SampledFrom([]string{"", "x", "\x00\xff", "<script>alert(1)</script>", strings.Repeat("0123456789", 50_000), "PK\x03\x04", "\xef\xbb\xbf{}"}).Draw(t, "bytes")
 	case op.Media == "application/xml":
 		s.body = rapid.SampledFrom([]string{
 			document("Plan"), document("<&>"), document("]]>"), "<x", "", "{}", "\xff\xfe<\x00", strings.Repeat("<a>", 2000),
@@ -129,6 +140,10 @@ func (m *matrix) drawHeader(t *rapid.T, p resttest.Parameter, s strange) {
 		s.header[name] = []string{uuid.NewString()}
 	case name == "If-Match":
 		s.header[name] = []string{"*"}
+	case name == "Strata-Organization":
+		s.header[name] = []string{m.mine.id.String()}
+	case name == "Strata-Message-Id":
+		s.header[name] = []string{uuid.NewString()}
 	}
 }
 
@@ -137,7 +152,7 @@ func (m *matrix) capable(op resttest.Operation) string {
 	if op.ID == "registerOrganization" {
 		return authz.Operator
 	}
-	for _, role := range []string{authz.Author, authz.IndicatorOwner, authz.ComplianceOfficer, authz.Approver} {
+	for _, role := range []string{authz.Author, authz.IndicatorOwner, authz.ComplianceOfficer, authz.Approver, authz.Auditor, authz.RiskAcceptor, authz.DataSteward} {
 		if yes, _ := allowed(op.ID, role); yes {
 			return role
 		}
@@ -283,18 +298,21 @@ func (m *matrix) head() int64 {
 var unrecorded = []string{
 	"issuer", "subject", // of a person: the log has a hash
 	"contentHash", "method", "path", "body", "indicatorId",
+	"indicatorRef", "unit", // by which a source's measurement is found and held against the indicator
+	"field", // of several edits, those that change nothing are left out
 }
 
 // taken is what of a request was accepted: of a batch, the items that were not
 // refused.
 func taken(t testing.TB, s strange, w *httptest.ResponseRecorder) any {
 	t.Helper()
-	if s.op.ID != "recordMeasurements" {
+	if s.op.ID != "recordMeasurements" && !s.op.Signed {
 		return s.value
 	}
 	var results struct {
 		Items []struct {
 			Index   int
+			Status  any // of a source's message: what became of it
 			Problem map[string]any
 		}
 	}
@@ -302,9 +320,15 @@ func taken(t testing.TB, s strange, w *httptest.ResponseRecorder) any {
 		t.Fatal(err)
 	}
 	sent, _ := s.value.(map[string]any)["items"].([]any)
+	if s.op.Signed {
+		message, _ := s.value.(map[string]any)
+		if sent, _ = message["measurements"].([]any); sent == nil {
+			sent = []any{s.value}
+		}
+	}
 	var items []any
 	for _, r := range results.Items {
-		if r.Problem == nil {
+		if r.Problem == nil && r.Status != "rejected" && r.Status != "unchanged" {
 			items = append(items, sent[r.Index])
 		}
 	}
@@ -345,8 +369,11 @@ func (m *matrix) sameAsSent(t testing.TB, seed int, s strange, before int64) {
 func leaves(v any, name string, f func(name, text string)) {
 	switch v := v.(type) {
 	case map[string]any:
+		_, named := v["measurementId"] // then period and dims say nothing
 		for member, value := range v {
-			leaves(value, member, f)
+			if !named || member != "dims" && member != "period" {
+				leaves(value, member, f)
+			}
 		}
 	case []any:
 		for _, item := range v {

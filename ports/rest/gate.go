@@ -15,6 +15,7 @@ import (
 	"golang.org/x/text/language"
 	"golang.org/x/text/message"
 
+	"strata.dev/strata/app/command"
 	"strata.dev/strata/domain/fault"
 	"strata.dev/strata/domain/ident"
 )
@@ -69,9 +70,9 @@ var revalidate = []string{"private, no-cache"}
 
 func timeOf(op *operation) time.Duration {
 	switch {
-	case op.accepts == mediaXML:
+	case op.uploads():
 		return importTime
-	case op.id == "recordMeasurements":
+	case op.signed, op.id == "recordMeasurements", op.id == "getEvidenceContent":
 		return batchTime
 	case op.idempotent:
 		return commandTime
@@ -88,6 +89,9 @@ func (s *server) admit(c echo.Context, x *exchange) error {
 	if x.operation.public {
 		return nil
 	}
+	if x.operation.signed {
+		return s.admitSource(c, x)
+	}
 	token, err := bearer(c.Request().Header)
 	if err != nil {
 		return err
@@ -101,7 +105,25 @@ func (s *server) admit(c echo.Context, x *exchange) error {
 	if err := s.limiter.allow(x.principal, c.Response().Header()); err != nil || x.operation.method != http.MethodGet {
 		return err // commands find out who may give them when they are decided
 	}
+	if watchers[x.operation.id] {
+		return s.options.App.Organizations.MayReadJournal(c.Request().Context(), x.principal)
+	}
 	return s.options.App.Organizations.MayRead(c.Request().Context(), x.principal)
+}
+
+// watchers are the questions for those alone who watch over the others.
+var watchers = map[string]bool{"listJournal": true, "getSegregation": true, "getPerson": true}
+
+// admitSource lets a message in whose signature is looked at once its body is
+// there. Until then nobody has proved anything, so what counts is the address it
+// comes from, too: nobody uses up what another may send.
+func (s *server) admitSource(c echo.Context, x *exchange) error {
+	signature, ok := one(c.Request().Header, headerSignature)
+	if !ok || signature == "" {
+		return errUnauthenticated.Detailf("Sign the message: send %s, once.", headerSignature)
+	}
+	x.signature = signature
+	return s.limiter.allow(command.Principal{Issuer: schemeSignature, Subject: c.Param("id") + " " + c.RealIP()}, c.Response().Header())
 }
 
 func bearer(h http.Header) (string, error) {
@@ -163,9 +185,13 @@ func (s *server) check(c echo.Context, x *exchange) (err error) {
 	if err := s.countersigned(r.Context(), x, second); err != nil {
 		return err
 	}
-	if op.accepts == mediaXML {
-		body, err := limited(c.Response(), r, maxXML)
+	if op.uploads() {
+		body, err := limited(c.Response(), r, maxUpload)
 		r.Body = upload{body, http.NewResponseController(c.Response()), time.Now().Add(importTime + writeTimeout)}
+		return err
+	}
+	if op.signed { // what is wrong with it is for whoever can tell that it is the source's
+		x.body, err = readBody(c.Response(), r, x.digests)
 		return err
 	}
 	if x.body, err = readJSON(c.Response(), r, x.digests); err != nil {
@@ -193,16 +219,21 @@ func settle(h http.Header) {
 var settled = []string{"checked"}
 
 // checkQuery holds the query against the contract: known names, once each,
-// valid values.
+// valid values, and none missing that is required.
 func checkQuery(r *http.Request, known []parameter) (url.Values, error) {
-	if r.URL.RawQuery == "" {
-		return nil, nil
-	}
-	values, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil {
-		return nil, errMalformed.Detailf("The query cannot be read.").Because(err)
+	var values url.Values
+	if r.URL.RawQuery != "" {
+		var err error
+		if values, err = url.ParseQuery(r.URL.RawQuery); err != nil {
+			return nil, errMalformed.Detailf("The query cannot be read.").Because(err)
+		}
 	}
 	refusal := errValidation
+	for _, p := range known {
+		if p.required && len(values[p.name]) == 0 {
+			refusal = refusal.At("#/"+p.name, "required", "is missing")
+		}
+	}
 	for name, v := range values {
 		p, ok := find(known, name)
 		switch {
@@ -223,9 +254,15 @@ func checkQuery(r *http.Request, known []parameter) (url.Values, error) {
 }
 
 // checkHeaders holds each value of the headers that the operation reads against
-// the contract. What a schema cannot say about them is checked where they are read.
+// the contract. What a schema cannot say about them is checked where they are
+// read, and so are those whose absence has a refusal of its own.
 func checkHeaders(h http.Header, known []parameter) error {
 	for _, p := range known {
+		if p.required && p.name != headerKey && p.name != headerIfMatch {
+			if _, ok := one(h, p.name); !ok {
+				return errMalformed.Detailf("Send %s, once.", p.name)
+			}
+		}
 		for _, v := range h[p.name] {
 			if err := p.schema.Validate(v); err != nil {
 				return errMalformed.Detailf("%s is not of the form that the contract says.", p.name)

@@ -30,6 +30,7 @@ const (
 	headerApplied     = "Preference-Applied"
 	headerSecond      = "Strata-Countersignature"
 	headerDigest      = "Content-Digest"
+	headerSignature   = "Strata-Signature"
 )
 
 const (

@@ -3,12 +3,14 @@ package rest_test
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/uuid"
 
 	"strata.dev/strata/adapters/oidc"
+	"strata.dev/strata/domain/authz"
 	"strata.dev/strata/ports/rest/resttest"
 )
 
@@ -16,8 +18,12 @@ import (
 // refused, and never our failure.
 func TestNoOperationFailsOnHostileBodies(t *testing.T) {
 	w := newWorld(t)
-	o := w.register("Examples", author, approver, owner)
+	o := w.register("Examples", author, approver, owner, authz.Auditor, authz.DataSteward)
 	indicator, plan := w.indicator(o)
+	targets := strings.NewReplacer(
+		"/v1/strategies/{id}", plan, "/v1/indicators/{id}", indicator, "/v1/findings/{id}", w.raise(o, indicator, "low"),
+		"/v1/evidence/{id}", "/v1/evidence/"+w.evidence(o, "bytes"), "/v1/sources/{id}", "/v1/sources/"+w.source(o, newSourceKey(t), indicator),
+	)
 	before, err := w.log.Head(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -33,15 +39,15 @@ func TestNoOperationFailsOnHostileBodies(t *testing.T) {
 	}
 	tokens := map[string]string{
 		"organizations": w.operator(), "organization": o.tokens["admin"], "indicators": o.tokens[owner], "strategies": o.tokens[author],
-		"countersignatures": o.tokens[author], "measurements": o.tokens[owner],
+		"countersignatures": o.tokens[author], "measurements": o.tokens[owner], "findings": o.tokens[authz.Auditor],
+		"evidence": o.tokens[authz.Auditor], "sources": o.tokens[authz.DataSteward],
 	}
 	asked := 0
 	for path, item := range resttest.Contract(t).Paths.Map() {
-		if item.Post == nil || strings.HasSuffix(path, "/stratml") {
-			continue // a refused document is recorded, on purpose
+		if item.Post == nil || item.Post.RequestBody.Value.Content["application/json"] == nil || slices.Contains(signed, item.Post.OperationID) {
+			continue // a refused document, or message of a source, is recorded, on purpose; evidence may be anything
 		}
-		target := strings.Replace(path, "/v1/strategies/{id}", plan, 1)
-		target = strings.Replace(target, "/v1/indicators/{id}", indicator, 1)
+		target := targets.Replace(path)
 		for _, body := range bodies {
 			if item.Post.OperationID == "submitStrategy" && body == "{}" {
 				continue // which it takes

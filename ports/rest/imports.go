@@ -175,6 +175,7 @@ func (s *server) ExportStrategy(ctx context.Context, r gen.ExportStrategyRequest
 	if err != nil {
 		return nil, err
 	}
+	x.shown(1, 0, e.Position)
 	// Indicators are streams of their own: the version alone does not name the content.
 	sum := sha256.Sum256(e.Document)
 	tag := etag(e.Version, hex.EncodeToString(sum[:8])+"-stratml")
@@ -191,6 +192,7 @@ func (s *server) GetImportOriginal(ctx context.Context, r gen.GetImportOriginalR
 	if err != nil {
 		return nil, err
 	}
+	x.shown(1, 0, 0)
 	tag := `"` + sum + `"`
 	if noneMatch(x.noneMatch, tag) {
 		return gen.SameFileResponse{Headers: gen.SameFileResponseHeaders{ETag: tag}}, nil

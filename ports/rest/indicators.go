@@ -127,7 +127,9 @@ func correct(b gen.CorrectMeasurement) indicator.CorrectMeasurement {
 }
 
 func void(b gen.VoidMeasurement) indicator.VoidMeasurement {
-	return indicator.VoidMeasurement{MeasurementID: value(b.MeasurementID), Period: value(b.Period), Dims: value(b.Dims), Reason: b.Reason}
+	return indicator.VoidMeasurement{
+		MeasurementID: value(b.MeasurementID), Period: value(b.Period), Dims: value(b.Dims), Reason: b.Reason, EvidenceID: value(b.EvidenceID),
+	}
 }
 
 func stated(number, descriptorName, descriptor *string) indicator.Stated {

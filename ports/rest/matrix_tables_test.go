@@ -48,6 +48,19 @@ var commandsOf = map[string]string{
 	"correctMeasurement":   authz.CorrectMeasurement,
 	"voidMeasurement":      authz.VoidMeasurement,
 	"recordMeasurements":   authz.RecordMeasurement,
+	"raiseFinding":         authz.RaiseFinding,
+	"assignFinding":        authz.AssignFinding,
+	"reclassifyFinding":    authz.ReclassifyFinding,
+	"planRemediation":      authz.PlanRemediation,
+	"submitRemediation":    authz.SubmitRemediation,
+	"acceptRisk":           authz.AcceptRisk,
+	"returnFinding":        authz.ReturnFinding,
+	"closeFinding":         authz.CloseFinding,
+	"registerEvidence":     authz.RegisterEvidence,
+	"linkEvidence":         authz.LinkEvidence,
+	"registerSource":       authz.RegisterSource,
+	"suspendSource":        authz.SuspendSource,
+	"reinstateSource":      authz.ReinstateSource,
 }
 
 // everybody is who reads what is not said otherwise: all roles but the one that
@@ -56,6 +69,9 @@ var everybody = []string{
 	authz.Author, authz.Approver, authz.ComplianceOfficer, authz.IndicatorOwner, authz.Auditor, authz.RiskAcceptor,
 	authz.DataSteward, authz.Administrator, authz.Viewer,
 }
+
+// watchers are those who watch over the others.
+var watchers = []string{authz.ComplianceOfficer, authz.Auditor}
 
 // readers says who gets what an operation gives; commands have their own table.
 var readers = map[string][]string{
@@ -76,12 +92,30 @@ var readers = map[string][]string{
 	"listApprovals":       everybody,
 	"listActivity":        everybody,
 	"listImports":         everybody,
-	"getImport":           everybody,
-	"getImportOriginal":   {authz.Author, authz.ComplianceOfficer, authz.Auditor}, // documents name persons
-	"getOperation":        everybody,
-	"listEvents":          everybody,
-	"streamEvents":        everybody,
-	"getEvent":            everybody,
+	"listFindings":        everybody,
+	"getFinding":          everybody,
+	"getFindingHistory":   everybody,
+	"listEvidence":        everybody,
+	"getEvidence":         everybody,
+	"listSources":         everybody,
+	"getSource":           everybody,
+	"listExternalChanges": everybody,
+	"listAttestations":    everybody,
+	"getProvenance":       everybody,
+	"getSystem":           everybody,
+	"listJournal":         watchers,
+	"getSegregation":      watchers,
+	"getPerson":           watchers,
+	"getEvidenceContent": { // bytes name persons
+		authz.Author, authz.Approver, authz.ComplianceOfficer, authz.IndicatorOwner, authz.Auditor, authz.RiskAcceptor, authz.DataSteward,
+	},
+	"getChangesSinceAttestation": everybody,
+	"getImport":                  everybody,
+	"getImportOriginal":          {authz.Author, authz.ComplianceOfficer, authz.Auditor}, // documents name persons
+	"getOperation":               everybody,
+	"listEvents":                 everybody,
+	"streamEvents":               everybody,
+	"getEvent":                   everybody,
 }
 
 // persons are who may countersign, members without a role included: what it is
@@ -90,6 +124,9 @@ var persons = append([]string{"newcomer"}, everybody...)
 
 // open are the operations that ask nobody who they are.
 var open = []string{"livez", "readyz", "healthz", "getProblem", "getSchema", "getContract", "getDocs", "getDocsFile"}
+
+// signed are the operations that ask for a source's signature; a token is no help.
+var signed = []string{"ingestMeasurements"}
 
 // allowed says whether an operation is for a role; ok = false: nobody has said.
 func allowed(operation, role string) (yes, ok bool) {
@@ -102,5 +139,5 @@ func allowed(operation, role string) (yes, ok bool) {
 	if operation == "countersign" {
 		return slices.Contains(persons, role), true
 	}
-	return false, slices.Contains(open, operation)
+	return false, slices.Contains(open, operation) || slices.Contains(signed, operation)
 }

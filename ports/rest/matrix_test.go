@@ -24,13 +24,14 @@ import (
 type matrix struct {
 	*readWorld
 	mine, other organization
-	values      resttest.Values // ids of mine
-	drawn       resttest.Values // those that requests may name
+	keys        map[string]sourceKey // of sources, by id
+	values      resttest.Values      // ids of mine
+	drawn       resttest.Values      // those that requests may name
 }
 
 func newMatrix(t *testing.T) *matrix {
 	t.Helper()
-	m := &matrix{readWorld: newReadWorld(t)}
+	m := &matrix{readWorld: newReadWorld(t), keys: map[string]sourceKey{}}
 	signer, err := countersign.Open(countersign.Options{KeyFile: filepath.Join(t.TempDir(), "countersign.key"), Create: true})
 	if err != nil {
 		t.Fatal(err)
@@ -118,6 +119,14 @@ func (m *matrix) things(o organization) resttest.Values {
 		path: indicator + "/commands/record", token: o.tokens[owner],
 		body: `{"period":{"start":"2025-01-01","end":"2025-12-31"},"value":"70.50"}`,
 	}).want(200, "")
+	found := m.do(request{
+		path: "/v1/findings", token: o.tokens[authz.Auditor], body: `{"kind":"minor_nc","severity":"medium","title":"Not measured","condition":"No value",
+			"criteria":"One a year","origin":"audit","subjects":[{"type":"indicator","id":"` + strings.TrimPrefix(indicator, "/v1/indicators/") + `"}]}`,
+	}).want(http.StatusCreated, "").header.Get("Location")
+	m.do(request{path: found + "/commands/assign", token: o.tokens[authz.Auditor], body: `{"ownerId":"` + m.holder(o, owner) + `"}`}).want(200, "")
+	proof := m.evidence(o, "of "+uuid.NewString())
+	key := newSourceKey(m.t)
+	source := m.source(o, key, indicator)
 	imported := m.do(request{
 		path: "/v1/strategies/stratml", token: o.tokens[author], body: document("Imported " + uuid.NewString()), header: http.Header{"Content-Type": {"application/xml"}},
 	}).want(http.StatusCreated, "")
@@ -125,7 +134,12 @@ func (m *matrix) things(o organization) resttest.Values {
 		"importId":   {imported.str("importId")},
 		"strategyId": {strings.TrimPrefix(plan, "/v1/strategies/")}, "indicatorId": {strings.TrimPrefix(indicator, "/v1/indicators/")},
 		"measurementId": {measured.str("measurementId")}, "memberId": m.listed(o),
+		"findingId": {strings.TrimPrefix(found, "/v1/findings/")}, "evidenceId": {proof}, "evidenceIds": {proof}, "sourceId": {source},
+		"ownerId": {m.holder(o, owner)}, "stewardId": {m.holder(o, authz.DataSteward)}, "publicKey": {key.public(), newSourceKey(m.t).public()},
+		"mediaType": {"application/pdf", "text/html"}, "indicatorRef": {strings.TrimPrefix(indicator, "/v1/indicators/")},
 	}
+	v["id"] = []string{v["strategyId"][0], v["indicatorId"][0], source, proof} // of what something is about
+	m.keys[source] = key
 	for _, e := range m.recorded(o) {
 		data, _ := e["data"].(map[string]any)
 		for _, name := range []string{"goalId", "objectiveId", "grantId", "contentHash"} {
@@ -175,7 +189,7 @@ func (m *matrix) recorded(o organization) []map[string]any {
 		if len(page) < 200 {
 			return events
 		}
-		after = "&after=" + page[len(page)-1]["sequence"].(string)
+		after = "&after=" + strings.TrimLeft(page[len(page)-1]["sequence"].(string), "0")
 	}
 }
 
@@ -183,6 +197,8 @@ func (m *matrix) recorded(o organization) []map[string]any {
 func (m *matrix) id(op resttest.Operation) string {
 	for prefix, name := range map[string]string{
 		"/v1/strategies/": "strategyId", "/v1/indicators/": "indicatorId", "/v1/imports/": "importId", "/v1/operations/": "importId", "/v1/events/": "eventId",
+		"/v1/findings/": "findingId", "/v1/evidence/": "evidenceId", "/v1/sources/": "sourceId", "/v1/measurements/": "measurementId",
+		"/v1/attestations/": "eventId", "/v1/persons/": "memberId",
 	} {
 		if strings.HasPrefix(op.Path, prefix) {
 			return m.values[name][0]
@@ -194,8 +210,11 @@ func (m *matrix) id(op resttest.Operation) string {
 // target fills an operation's path with things that are there.
 func (m *matrix) target(op resttest.Operation) string {
 	path := strings.NewReplacer("{id}", m.id(op), "{code}", "not-found", "{name}", "strategy.drafted.v1.json", "{file}", "index.html").Replace(op.Path)
-	if strings.HasSuffix(path, "/diff") {
+	switch {
+	case strings.HasSuffix(path, "/diff"):
 		path += "?from=0&to=1"
+	case op.ID == "registerEvidence":
+		path += "?kind=document"
 	}
 	return path
 }
@@ -212,7 +231,7 @@ func (m *matrix) ask(op resttest.Operation, token string) answer {
 		}
 	case op.Body != nil:
 		r.body = text(m.t, rapid.Custom(func(t *rapid.T) any { return m.drawn.Draw(t, op.Body, "", false) }).Example(1))
-	case op.Media == "application/xml":
+	case op.Media != "":
 		r.header, r.body = http.Header{"Content-Type": {op.Media}}, document(uuid.NewString())
 	}
 	return m.until(op, r)
@@ -230,7 +249,7 @@ func (m *matrix) until(op resttest.Operation, r request) answer {
 // this test until somebody has said who it is for.
 func TestWhoMayDoWhat(t *testing.T) {
 	m := newMatrix(t)
-	said := slices.Concat(slices.Collect(maps.Keys(commandsOf)), slices.Collect(maps.Keys(readers)), open, []string{"countersign"})
+	said := slices.Concat(slices.Collect(maps.Keys(commandsOf)), slices.Collect(maps.Keys(readers)), open, signed, []string{"countersign"})
 	cells := 0
 	for _, op := range resttest.Operations(t) {
 		said = slices.DeleteFunc(said, func(id string) bool { return id == op.ID })
@@ -275,6 +294,10 @@ func (m *matrix) cell(op resttest.Operation, who, token string) {
 	switch {
 	case a.status >= http.StatusInternalServerError && a.status != http.StatusServiceUnavailable:
 		m.t.Errorf("%s as %s: %d %s", op.ID, who, a.status, a.body)
+	case op.Signed:
+		if a.status != http.StatusUnauthorized {
+			m.t.Errorf("%s takes the token of %s: %d %s", op.ID, who, a.status, a.body)
+		}
 	case op.Public || yes:
 		// Past the question who may: whatever is wrong now is wrong with the request.
 		if a.status == http.StatusUnauthorized || a.status == http.StatusForbidden && slices.Contains([]string{"", "role", "membership", "operator"}, rule) {

@@ -38,6 +38,7 @@ func (s *server) RecordMeasurements(ctx context.Context, r gen.RecordMeasurement
 			body.Recorded++
 		} else {
 			body.Refused++
+			s.deniedItem(ctx, "indicator-"+items[i].IndicatorID.String(), result.Err)
 		}
 	}
 	body.Position = decimal(position)

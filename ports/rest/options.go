@@ -11,6 +11,7 @@ import (
 	"strata.dev/strata/app"
 	"strata.dev/strata/app/cloudevents"
 	"strata.dev/strata/app/command"
+	"strata.dev/strata/app/query"
 )
 
 // Authenticator says who a bearer token belongs to. A token that is not
@@ -49,6 +50,14 @@ type Options struct {
 	// nil = nobody can countersign here.
 	Countersigner command.Countersigner
 
+	// Ingest takes the messages of outside sources; nil = none are taken here.
+	Ingest Intake
+	// System says how the installation is; nil = nobody knows here.
+	System func(context.Context) (query.System, error)
+
+	// Journal hears of refusals, failed sign-ins and reads of audit data; nil = nobody does.
+	Journal Journal
+
 	Registry prometheus.Registerer // nil = no metrics
 	Rate     Rate                  // zero = no limit
 	Checks   []Check
@@ -75,6 +84,12 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.Countersigner == nil {
 		o.Countersigner = noCountersigner{}
+	}
+	if o.Ingest == nil {
+		o.Ingest = noIntake{}
+	}
+	if o.System == nil {
+		o.System = noSystem
 	}
 	if o.Heartbeat <= 0 {
 		o.Heartbeat = heartbeat

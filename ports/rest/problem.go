@@ -92,6 +92,7 @@ func (s *server) refuse(err error, c echo.Context) {
 	code := status(f)
 	x.code = f.Slug
 	s.logRefusal(c, x, f, code, err)
+	s.note(c, x, f, err)
 	if c.Response().Committed {
 		return // the answer had begun; the connection breaks off
 	}
@@ -105,7 +106,7 @@ func (s *server) refuse(err error, c echo.Context) {
 	}
 	switch code {
 	case http.StatusUnauthorized:
-		h.Set("WWW-Authenticate", challenge(c.Request()))
+		h.Set("WWW-Authenticate", challenge(c.Request(), x))
 	case http.StatusUnsupportedMediaType:
 		if x.operation != nil {
 			h.Set("Accept-Post", x.operation.accepts)
@@ -176,7 +177,10 @@ func instance(requestID string) string {
 }
 
 // challenge follows RFC 6750: no error code if there was no token at all.
-func challenge(r *http.Request) string {
+func challenge(r *http.Request, x *exchange) string {
+	if x.operation != nil && x.operation.signed {
+		return headerSignature + ` realm="strata"`
+	}
 	if r.Header.Get("Authorization") == "" {
 		return `Bearer realm="strata"`
 	}

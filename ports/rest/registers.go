@@ -2,6 +2,7 @@ package rest
 
 import (
 	"context"
+	"strings"
 
 	"strata.dev/strata/app/query"
 	"strata.dev/strata/ports/rest/gen"
@@ -71,9 +72,20 @@ func (s *server) GetIndicatorHistory(ctx context.Context, r gen.GetIndicatorHist
 // of one, without any other criterion, means that there is no such aggregate here.
 func (s *server) history(ctx context.Context, f query.HistoryFilter) (query.Page[query.Entry], *string, error) {
 	x := of(ctx)
+	if strings.HasPrefix(f.StreamID, journalStreams) { // what it finds tells, whatever it shows
+		if err := s.options.App.Organizations.MayReadJournal(ctx, x.principal); err != nil {
+			return query.Page[query.Entry]{}, nil, err
+		}
+	}
 	page, err := s.options.App.Audit.History(ctx, x.read(), f)
 	if err != nil {
 		return page, nil, err
+	}
+	if err := s.withhold(ctx, x, page.Items); err != nil {
+		return page, nil, err
+	}
+	if n := len(page.Items); n > 0 {
+		x.shown(n, page.Items[0].Position, page.Items[n-1].Position)
 	}
 	named, paths := f.StreamID != "", len(x.operation.paths) > 0
 	other := f.SubjectID != "" || f.ActorID != "" || f.Role != "" || len(f.Types) > 0 || !f.From.IsZero() || !f.To.IsZero()
@@ -90,6 +102,12 @@ func (s *server) GetEvent(ctx context.Context, r gen.GetEventRequestObject) (gen
 	if err != nil {
 		return nil, err
 	}
+	list := []query.Entry{entry}
+	if err := s.withhold(ctx, x, list); err != nil {
+		return nil, err
+	}
+	entry = list[0]
+	x.shown(1, entry.Position, entry.Position)
 	tag := etag(entry.Version, "")
 	if noneMatch(x.noneMatch, tag) {
 		return notModified(tag, entry.Position), nil
@@ -129,6 +147,7 @@ func (s *server) diff(ctx context.Context, f query.DiffFilter, from, to *gen.Mar
 		return query.Diff{}, nil, err
 	}
 	d, err := s.options.App.Audit.Diff(ctx, x.read(), f)
+	x.shown(len(d.Items), d.From.Position, d.To.Position)
 	return d, x.next("cursor", d.NextCursor), err
 }
 

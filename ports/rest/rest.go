@@ -22,6 +22,7 @@ type server struct {
 	docs     map[string]file
 	document file          // the contract
 	imports  chan struct{} // a place per import at work
+	uploads  chan struct{} // a place per evidence being brought
 	health   health
 
 	broadcast  *broadcast
@@ -47,7 +48,7 @@ func New(o Options) (*API, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &server{options: o, imports: make(chan struct{}, simultaneousImports)}
+	s := &server{options: o, imports: make(chan struct{}, simultaneousImports), uploads: make(chan struct{}, simultaneousUploads)}
 	if s.contract, err = compileContract(); err != nil {
 		return nil, fmt.Errorf("rest: %w", err)
 	}
@@ -75,7 +76,7 @@ func New(o Options) (*API, error) {
 	for id, op := range s.contract.operations {
 		gates[id] = []echo.MiddlewareFunc{s.gate(op)}
 	}
-	gen.RegisterHandlersWithOptions(withHead{e}, gen.NewStrictHandler(s, []gen.StrictMiddlewareFunc{minimal}), gen.RegisterHandlersOptions{OperationMiddlewares: gates})
+	gen.RegisterHandlersWithOptions(withHead{e}, gen.NewStrictHandler(s, []gen.StrictMiddlewareFunc{minimal, s.journalled}), gen.RegisterHandlersOptions{OperationMiddlewares: gates})
 	return &API{Handler: e, server: s}, nil
 }
 
@@ -102,6 +103,9 @@ type binder struct{}
 
 // Bind implements echo.Binder.
 func (binder) Bind(into any, c echo.Context) error {
+	if x := exchangeOf(c); x.operation != nil && x.operation.signed {
+		return nil // what was signed are the bytes
+	}
 	if err := json.Unmarshal(exchangeOf(c).body, into); err != nil {
 		// The contract allows what the types cannot hold: ours to mend, but the
 		// request is not acceptable either way.

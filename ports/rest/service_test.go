@@ -238,8 +238,8 @@ func TestMetricsCountByOperation(t *testing.T) {
 	r := httptest.NewRecorder()
 	rest.NewAdmin(registry).ServeHTTP(r, httptest.NewRequest("GET", "/metrics", nil))
 	for _, line := range []string{
-		`strata_http_request_duration_seconds_count{operation="livez",status="2xx"} 1`,
-		`strata_http_request_duration_seconds_count{operation="none",status="4xx"} 1`,
+		`strata_http_request_duration_seconds_count{operation="livez"} 1`, `strata_http_requests_total{operation="livez",status="2xx"} 1`,
+		`strata_http_requests_total{operation="none",status="4xx"} 1`,
 	} {
 		if !strings.Contains(r.Body.String(), line) {
 			t.Errorf("%s is missing", line)

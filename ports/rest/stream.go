@@ -45,6 +45,7 @@ func (s *server) StreamEvents(ctx context.Context, r gen.StreamEventsRequestObje
 	if !resumed {
 		after = feed.Position
 	}
+	x.shown(0, after, 0) // from there on
 	return &eventStream{server: s, ctx: ctx, x: x, at: after, head: feed.Position, types: value(p.Types)}, nil
 }
 
@@ -57,6 +58,8 @@ type eventStream struct {
 	at     int64 // up to which the reader has everything
 	head   int64
 	told   int64 // the id the reader has
+
+	watches bool // may read what the journal says
 }
 
 // VisitStreamEventsResponse implements gen.StreamEventsResponseObject.
@@ -88,10 +91,17 @@ func (e *eventStream) run(f *follower, out *streamWriter) error {
 	defer cancel()
 	beat := time.NewTicker(e.server.options.Heartbeat)
 	defer beat.Stop()
+	var err error
+	if e.watches, err = e.server.watches(ctx, e.x); err != nil {
+		return err
+	}
 	for asked := time.Now(); ; {
 		// Who may read no more is told nothing more, however busy the stream is.
 		if time.Since(asked) >= e.server.options.Heartbeat {
 			if err := e.server.options.App.Organizations.MayRead(ctx, e.x.principal); err != nil {
+				return err
+			}
+			if e.watches, err = e.server.watches(ctx, e.x); err != nil {
 				return err
 			}
 			asked = time.Now()
@@ -156,7 +166,7 @@ func (e *eventStream) send(out *streamWriter, frames []frame) error {
 		if len(e.types) > 0 && !slices.Contains(e.types, fr.kind) {
 			continue
 		}
-		if err := out.buffer(fr.bytes); err != nil {
+		if err := out.buffer(fr.text(e.watches)); err != nil {
 			return err
 		}
 		e.told = fr.position

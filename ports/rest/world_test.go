@@ -24,6 +24,7 @@ import (
 	"strata.dev/strata/app/cloudevents"
 	"strata.dev/strata/app/command"
 	"strata.dev/strata/app/eventlog"
+	"strata.dev/strata/app/ingest"
 	"strata.dev/strata/app/query"
 	"strata.dev/strata/ports/rest"
 	"strata.dev/strata/ports/rest/resttest"
@@ -35,6 +36,7 @@ type world struct {
 	t       testing.TB
 	handler http.Handler
 	api     *rest.API
+	keys    string // folder of the issuer's key
 	issuer  *oidc.Issuer
 	log     eventlog.Log
 	logs    *logBuffer
@@ -44,7 +46,8 @@ type world struct {
 func newWorld(t testing.TB, change ...func(*rest.Options)) *world {
 	t.Helper()
 	log := &memory.Log{}
-	issuer, err := oidc.Open(oidc.Options{KeyFile: filepath.Join(t.TempDir(), "key")})
+	keys := t.TempDir()
+	issuer, err := oidc.Open(oidc.Options{KeyFile: filepath.Join(keys, "key")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,9 +59,21 @@ func newWorld(t testing.TB, change ...func(*rest.Options)) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, issuer: issuer, log: log, logs: &logBuffer{}}
+	w := &world{t: t, keys: keys, issuer: issuer, log: log, logs: &logBuffer{}}
+	commands := command.New(command.Options{
+		Log: log, Basis: noIndicators{log}, Findings: memory.FindingIndex{Log: log},
+		Documents: stratml.Parser{}, Writer: stratml.Writer{}, Imports: &memory.Imports{},
+	})
 	w.options = rest.Options{
-		App:    app.New(command.New(command.Options{Log: log, Basis: noIndicators{log}, Documents: stratml.Parser{}, Writer: stratml.Writer{}, Imports: &memory.Imports{}}), noPlans{}, audit{log: log}, stratml.Parser{}),
+		App:    app.New(commands, noPlans{}, audit{log: log}, stratml.Parser{}),
+		Ingest: ingest.New(ingest.Options{Commands: commands, Log: log, Inbox: &memory.Inbox{}}),
+		System: func(ctx context.Context) (query.System, error) {
+			head, err := log.Head(ctx)
+			return query.System{
+				Time: time.Now(), Version: "test", Position: head, Projections: []query.ProjectionState{}, Groups: []query.GroupState{},
+				Processes: []query.ProcessState{}, Databases: []query.DatabaseState{}, Away: []string{},
+			}, err
+		},
 		Tokens: verifier, Events: encoder, Log: slog.New(slog.NewJSONHandler(w.logs, nil)),
 	}
 	for _, c := range change {
@@ -69,6 +84,17 @@ func newWorld(t testing.TB, change ...func(*rest.Options)) *world {
 	}
 	w.handler = resttest.Checked(t, w.api)
 	return w
+}
+
+// reopen makes the API anew with other options; what was recorded stays.
+func (w *world) reopen(change func(*rest.Options)) {
+	w.t.Helper()
+	change(&w.options)
+	var err error
+	if w.api, err = rest.New(w.options); err != nil {
+		w.t.Fatal(err)
+	}
+	w.handler = resttest.Checked(w.t, w.api)
 }
 
 // request is one call; zero fields get what an honest client sends.
@@ -218,6 +244,7 @@ func (w *world) indicator(o organization) (indicatorPath, strategyPath string) {
 // audit answers the feed and histories from the log itself. Whoever is told
 // that it is behind is heard of in waits, if there is room.
 type audit struct {
+	query.Audit
 	log   eventlog.Log
 	waits chan struct{}
 }

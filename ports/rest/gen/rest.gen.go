@@ -15,11 +15,15 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/oapi-codegen/runtime"
 	openapi_types "github.com/oapi-codegen/runtime/types"
+	"strata.dev/strata/app/ingest"
 	"strata.dev/strata/app/query"
 	"strata.dev/strata/app/stratml"
 	"strata.dev/strata/domain/calendar"
+	"strata.dev/strata/domain/evidence"
+	"strata.dev/strata/domain/finding"
 	"strata.dev/strata/domain/indicator"
 	"strata.dev/strata/domain/organization"
+	"strata.dev/strata/domain/source"
 	"strata.dev/strata/domain/strategy"
 )
 
@@ -32,6 +36,138 @@ const (
 func (e CloudEventSpecversion) Valid() bool {
 	switch e {
 	case N10:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListEvidenceParamsKind.
+const (
+	ListEvidenceParamsKindDocument           ListEvidenceParamsKind = "document"
+	ListEvidenceParamsKindExportPack         ListEvidenceParamsKind = "export_pack"
+	ListEvidenceParamsKindImportOriginal     ListEvidenceParamsKind = "import_original"
+	ListEvidenceParamsKindMessage            ListEvidenceParamsKind = "message"
+	ListEvidenceParamsKindReview             ListEvidenceParamsKind = "review"
+	ListEvidenceParamsKindVerificationReport ListEvidenceParamsKind = "verification_report"
+)
+
+// Valid indicates whether the value is a known member of the ListEvidenceParamsKind enum.
+func (e ListEvidenceParamsKind) Valid() bool {
+	switch e {
+	case ListEvidenceParamsKindDocument:
+		return true
+	case ListEvidenceParamsKindExportPack:
+		return true
+	case ListEvidenceParamsKindImportOriginal:
+		return true
+	case ListEvidenceParamsKindMessage:
+		return true
+	case ListEvidenceParamsKindReview:
+		return true
+	case ListEvidenceParamsKindVerificationReport:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListEvidenceParamsTargetType.
+const (
+	ListEvidenceParamsTargetTypeEvidence     ListEvidenceParamsTargetType = "evidence"
+	ListEvidenceParamsTargetTypeFinding      ListEvidenceParamsTargetType = "finding"
+	ListEvidenceParamsTargetTypeIndicator    ListEvidenceParamsTargetType = "indicator"
+	ListEvidenceParamsTargetTypeOrganization ListEvidenceParamsTargetType = "organization"
+	ListEvidenceParamsTargetTypeSource       ListEvidenceParamsTargetType = "source"
+	ListEvidenceParamsTargetTypeStrategy     ListEvidenceParamsTargetType = "strategy"
+)
+
+// Valid indicates whether the value is a known member of the ListEvidenceParamsTargetType enum.
+func (e ListEvidenceParamsTargetType) Valid() bool {
+	switch e {
+	case ListEvidenceParamsTargetTypeEvidence:
+		return true
+	case ListEvidenceParamsTargetTypeFinding:
+		return true
+	case ListEvidenceParamsTargetTypeIndicator:
+		return true
+	case ListEvidenceParamsTargetTypeOrganization:
+		return true
+	case ListEvidenceParamsTargetTypeSource:
+		return true
+	case ListEvidenceParamsTargetTypeStrategy:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RegisterEvidenceParamsKind.
+const (
+	RegisterEvidenceParamsKindDocument           RegisterEvidenceParamsKind = "document"
+	RegisterEvidenceParamsKindExportPack         RegisterEvidenceParamsKind = "export_pack"
+	RegisterEvidenceParamsKindReview             RegisterEvidenceParamsKind = "review"
+	RegisterEvidenceParamsKindVerificationReport RegisterEvidenceParamsKind = "verification_report"
+)
+
+// Valid indicates whether the value is a known member of the RegisterEvidenceParamsKind enum.
+func (e RegisterEvidenceParamsKind) Valid() bool {
+	switch e {
+	case RegisterEvidenceParamsKindDocument:
+		return true
+	case RegisterEvidenceParamsKindExportPack:
+		return true
+	case RegisterEvidenceParamsKindReview:
+		return true
+	case RegisterEvidenceParamsKindVerificationReport:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListExternalChangesParamsOutcome.
+const (
+	ListExternalChangesParamsOutcomeAccepted  ListExternalChangesParamsOutcome = "accepted"
+	ListExternalChangesParamsOutcomeCorrected ListExternalChangesParamsOutcome = "corrected"
+	ListExternalChangesParamsOutcomeRejected  ListExternalChangesParamsOutcome = "rejected"
+)
+
+// Valid indicates whether the value is a known member of the ListExternalChangesParamsOutcome enum.
+func (e ListExternalChangesParamsOutcome) Valid() bool {
+	switch e {
+	case ListExternalChangesParamsOutcomeAccepted:
+		return true
+	case ListExternalChangesParamsOutcomeCorrected:
+		return true
+	case ListExternalChangesParamsOutcomeRejected:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListFindingsParamsOrigin.
+const (
+	Audit           ListFindingsParamsOrigin = "audit"
+	Breach          ListFindingsParamsOrigin = "breach"
+	Compliance      ListFindingsParamsOrigin = "compliance"
+	Ingest          ListFindingsParamsOrigin = "ingest"
+	LogVerification ListFindingsParamsOrigin = "log_verification"
+)
+
+// Valid indicates whether the value is a known member of the ListFindingsParamsOrigin enum.
+func (e ListFindingsParamsOrigin) Valid() bool {
+	switch e {
+	case Audit:
+		return true
+	case Breach:
+		return true
+	case Compliance:
+		return true
+	case Ingest:
+		return true
+	case LogVerification:
 		return true
 	default:
 		return false
@@ -74,6 +210,36 @@ func (e GetSeriesParamsKind) Valid() bool {
 	}
 }
 
+// Defines values for ListJournalParamsKind.
+const (
+	AuditRead         ListJournalParamsKind = "audit-read"
+	CommandDenied     ListJournalParamsKind = "command-denied"
+	ReadModelDiverged ListJournalParamsKind = "read-model-diverged"
+	ReadModelRepaired ListJournalParamsKind = "read-model-repaired"
+	Reminded          ListJournalParamsKind = "reminded"
+	SignInFailed      ListJournalParamsKind = "sign-in-failed"
+)
+
+// Valid indicates whether the value is a known member of the ListJournalParamsKind enum.
+func (e ListJournalParamsKind) Valid() bool {
+	switch e {
+	case AuditRead:
+		return true
+	case CommandDenied:
+		return true
+	case ReadModelDiverged:
+		return true
+	case ReadModelRepaired:
+		return true
+	case Reminded:
+		return true
+	case SignInFailed:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListLegalHoldsParamsState.
 const (
 	Placed   ListLegalHoldsParamsState = "placed"
@@ -92,24 +258,63 @@ func (e ListLegalHoldsParamsState) Valid() bool {
 	}
 }
 
+// Defines values for ListSourcesParamsStatus.
+const (
+	ListSourcesParamsStatusActive    ListSourcesParamsStatus = "active"
+	ListSourcesParamsStatusSuspended ListSourcesParamsStatus = "suspended"
+)
+
+// Valid indicates whether the value is a known member of the ListSourcesParamsStatus enum.
+func (e ListSourcesParamsStatus) Valid() bool {
+	switch e {
+	case ListSourcesParamsStatusActive:
+		return true
+	case ListSourcesParamsStatusSuspended:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListSourcesParamsChannel.
+const (
+	AMQP ListSourcesParamsChannel = "amqp"
+	File ListSourcesParamsChannel = "file"
+	HTTP ListSourcesParamsChannel = "http"
+)
+
+// Valid indicates whether the value is a known member of the ListSourcesParamsChannel enum.
+func (e ListSourcesParamsChannel) Valid() bool {
+	switch e {
+	case AMQP:
+		return true
+	case File:
+		return true
+	case HTTP:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListStrategiesParamsState.
 const (
-	Active    ListStrategiesParamsState = "active"
-	Closed    ListStrategiesParamsState = "closed"
-	OnHold    ListStrategiesParamsState = "on_hold"
-	Preparing ListStrategiesParamsState = "preparing"
+	ListStrategiesParamsStateActive    ListStrategiesParamsState = "active"
+	ListStrategiesParamsStateClosed    ListStrategiesParamsState = "closed"
+	ListStrategiesParamsStateOnHold    ListStrategiesParamsState = "on_hold"
+	ListStrategiesParamsStatePreparing ListStrategiesParamsState = "preparing"
 )
 
 // Valid indicates whether the value is a known member of the ListStrategiesParamsState enum.
 func (e ListStrategiesParamsState) Valid() bool {
 	switch e {
-	case Active:
+	case ListStrategiesParamsStateActive:
 		return true
-	case Closed:
+	case ListStrategiesParamsStateClosed:
 		return true
-	case OnHold:
+	case ListStrategiesParamsStateOnHold:
 		return true
-	case Preparing:
+	case ListStrategiesParamsStatePreparing:
 		return true
 	default:
 		return false
@@ -176,6 +381,16 @@ func (e ImportRevisionParamsDocumentType) Valid() bool {
 	}
 }
 
+// AcceptRisk defines model for AcceptRisk.
+type AcceptRisk struct {
+	// ExpiresOn The last day; at most as far as the policy allows.
+	ExpiresOn     Date `json:"expiresOn"`
+	Justification Name `json:"justification"`
+
+	// Meaning What the signature says.
+	Meaning string `json:"meaning"`
+}
+
 // ActivateStrategy defines model for ActivateStrategy.
 type ActivateStrategy struct {
 	// ContentHash SHA-256 in hexadecimal.
@@ -209,6 +424,9 @@ type AddObjective struct {
 	Sequence         *ShortText     `json:"sequence,omitempty"`
 	Stakeholders     *Stakeholders  `json:"stakeholders,omitempty"`
 }
+
+// AllowedIndicator defines model for AllowedIndicator.
+type AllowedIndicator = source.Allowed
 
 // AmendFrame defines model for AmendFrame.
 type AmendFrame struct {
@@ -255,6 +473,18 @@ type ApproveStrategy struct {
 	Meaning     strategy.Meaning `json:"meaning"`
 }
 
+// AssignFinding defines model for AssignFinding.
+type AssignFinding struct {
+	// DueDate 30, 60, 90 or 180 days from today by the severity, if not given.
+	DueDate *Date `json:"dueDate,omitempty"`
+
+	// OwnerID Member with the role indicator_owner.
+	OwnerID ID `json:"ownerId"`
+
+	// Reason Of a later date than that.
+	Reason *ShortText `json:"reason,omitempty"`
+}
+
 // AttestPeriod defines model for AttestPeriod.
 type AttestPeriod struct {
 	Meaning strategy.Meaning `json:"meaning"`
@@ -264,6 +494,30 @@ type AttestPeriod struct {
 
 	// Statement What is attested; kept with the event.
 	Statement Reason `json:"statement"`
+}
+
+// Attestation defines model for Attestation.
+type Attestation = query.Attestation
+
+// AttestationChangePage defines model for AttestationChangePage.
+type AttestationChangePage = query.ChangesSinceAttestation
+
+// AttestationPage defines model for AttestationPage.
+type AttestationPage = query.Page[query.Attestation]
+
+// CloseFinding defines model for CloseFinding.
+type CloseFinding struct {
+	// EffectivenessCheck How it was seen that the remediation works; required of it.
+	EffectivenessCheck *ShortText `json:"effectivenessCheck,omitempty"`
+
+	// Meaning What the signature says.
+	Meaning string `json:"meaning"`
+
+	// Reason Of a dismissal, in at least 20 characters.
+	Reason *ShortText `json:"reason,omitempty"`
+
+	// Resolution Remediated: one that was submitted. Dismissed: one that nobody plans to remedy.
+	Resolution finding.Resolution `json:"resolution"`
 }
 
 // CloseStrategy defines model for CloseStrategy.
@@ -438,11 +692,77 @@ type Entry = query.Entry
 // EventType defines model for EventType.
 type EventType = string
 
+// Evidence defines model for Evidence.
+type Evidence = query.EvidenceDetail
+
+// EvidencePage defines model for EvidencePage.
+type EvidencePage = query.Page[query.EvidenceSummary]
+
+// EvidenceResult defines model for EvidenceResult.
+type EvidenceResult struct {
+	EventIds []ID `json:"eventIds"`
+
+	// EvidenceID A lower-case UUID.
+	EvidenceID ID `json:"evidenceId"`
+
+	// Position A place in the log.
+	Position Position `json:"position"`
+
+	// Sha256 Of the bytes, after a registration.
+	Sha256 *Hash `json:"sha256,omitempty"`
+
+	// Version A place in a stream.
+	Version Version `json:"version"`
+}
+
+// EvidenceSummary defines model for EvidenceSummary.
+type EvidenceSummary = query.EvidenceSummary
+
+// EvidenceTarget What evidence concerns.
+type EvidenceTarget = evidence.Target
+
+// ExternalChange defines model for ExternalChange.
+type ExternalChange = query.ExternalChange
+
+// ExternalChangePage defines model for ExternalChangePage.
+type ExternalChangePage = query.ExternalChanges
+
 // ExternalRef defines model for ExternalRef.
 type ExternalRef = indicator.ExternalRef
 
 // FieldChange A side that is absent was not there.
 type FieldChange = query.FieldChange
+
+// Finding defines model for Finding.
+type Finding = query.FindingDetail
+
+// FindingKind minor_nc and major_nc are nonconformities.
+type FindingKind = finding.Kind
+
+// FindingPage defines model for FindingPage.
+type FindingPage = query.FindingBoard
+
+// FindingResult defines model for FindingResult.
+type FindingResult struct {
+	// ActionIds Of the actions planned, in their order.
+	ActionIds *[]ID `json:"actionIds,omitempty"`
+	EventIds  []ID  `json:"eventIds"`
+
+	// FindingID A lower-case UUID.
+	FindingID ID `json:"findingId"`
+
+	// Position A place in the log.
+	Position Position `json:"position"`
+
+	// Version A place in a stream.
+	Version Version `json:"version"`
+}
+
+// FindingSubject What a finding is about.
+type FindingSubject = finding.Subject
+
+// FindingSummary defines model for FindingSummary.
+type FindingSummary = query.FindingSummary
 
 // Goal defines model for Goal.
 type Goal = query.Goal
@@ -523,14 +843,92 @@ type IndicatorResult struct {
 // IndicatorStatus defines model for IndicatorStatus.
 type IndicatorStatus = query.IndicatorStatus
 
+// IngestItem One measurement, with value or descriptor.
+type IngestItem struct {
+	Descriptor *Text `json:"descriptor,omitempty"`
+
+	// Dims Dimension values of one series, by dimension name.
+	Dims        *Dims      `json:"dims,omitempty"`
+	ExternalRef *ShortText `json:"externalRef,omitempty"`
+
+	// IndicatorRef The source's own name for the indicator, as in the indicator's externalRefs, or its id.
+	IndicatorRef string     `json:"indicatorRef"`
+	Note         *Text      `json:"note,omitempty"`
+	ObservedAt   *time.Time `json:"observedAt,omitempty"`
+
+	// Period A span of days, both included.
+	Period Period `json:"period"`
+
+	// Sequence The source's own count, if it sends one: never goes back in one series.
+	Sequence *any `json:"sequence,omitempty"`
+
+	// Unit Refused if it is not the indicator's.
+	Unit *ShortText `json:"unit,omitempty"`
+
+	// Value A decimal such as "5.90"; as text it is kept beside the exact value as it came.
+	Value *any `json:"value,omitempty"`
+}
+
+// IngestMessage Up to 1,000 measurements, or the members of a single one.
+//
+// Examples: {"measurements":[{"indicatorRef":"EA-4711","period":{"end":"2026-09-30","start":"2026-07-01"},"unit":"t","value":"71.5"},{"indicatorRef":"EA-4711","note":"restated","period":{"end":"2026-06-30","start":"2026-04-01"},"unit":"t","value":"70.25"}]}
+type IngestMessage struct {
+	Descriptor *Text `json:"descriptor,omitempty"`
+
+	// Dims Dimension values of one series, by dimension name.
+	Dims        *Dims      `json:"dims,omitempty"`
+	ExternalRef *ShortText `json:"externalRef,omitempty"`
+
+	// IndicatorRef The source's own name for the indicator, as in the indicator's externalRefs, or its id.
+	IndicatorRef *string       `json:"indicatorRef,omitempty"`
+	Measurements *[]IngestItem `json:"measurements,omitempty"`
+	Note         *Text         `json:"note,omitempty"`
+	ObservedAt   *time.Time    `json:"observedAt,omitempty"`
+
+	// Period A span of days, both included.
+	Period *Period `json:"period,omitempty"`
+
+	// Sequence The source's own count, if it sends one: never goes back in one series.
+	Sequence *any `json:"sequence,omitempty"`
+
+	// Unit Refused if it is not the indicator's.
+	Unit *ShortText `json:"unit,omitempty"`
+
+	// Value A decimal such as "5.90"; as text it is kept beside the exact value as it came.
+	Value *any `json:"value,omitempty"`
+}
+
+// JournalEntry Something that happened count times between firstAt and lastAt.
+type JournalEntry = query.JournalEntry
+
+// JournalPage defines model for JournalPage.
+type JournalPage = query.Page[query.JournalEntry]
+
 // LegalHold defines model for LegalHold.
 type LegalHold = query.LegalHold
 
 // LegalHoldPage defines model for LegalHoldPage.
 type LegalHoldPage = query.Page[query.LegalHold]
 
+// LinkEvidence defines model for LinkEvidence.
+type LinkEvidence struct {
+	Note *ShortText `json:"note,omitempty"`
+
+	// Relation Supersedes and redacts are between evidence.
+	Relation evidence.Relation `json:"relation"`
+
+	// Target What evidence concerns.
+	Target EvidenceTarget `json:"target"`
+}
+
+// LinkedEvidence defines model for LinkedEvidence.
+type LinkedEvidence = query.LinkedEvidence
+
 // Mark A point of a history.
 type Mark = string
+
+// MaxRatePerMin Messages that it may send in a minute.
+type MaxRatePerMin = int
 
 // MeasurementItem One of record, correct and void.
 type MeasurementItem struct {
@@ -574,6 +972,9 @@ type MeasurementResult struct {
 	Version *Version `json:"version,omitempty"`
 }
 
+// MeasurementsIngested defines model for MeasurementsIngested.
+type MeasurementsIngested = ingest.Answer
+
 // MeasurementsRecorded defines model for MeasurementsRecorded.
 type MeasurementsRecorded struct {
 	Items []MeasurementResult `json:"items"`
@@ -606,6 +1007,9 @@ type MoveObjective struct {
 
 // Name defines model for Name.
 type Name = string
+
+// NearMiss defines model for NearMiss.
+type NearMiss = query.NearMiss
 
 // NewFrame defines model for NewFrame.
 type NewFrame = strategy.Frame
@@ -706,6 +1110,9 @@ type OrganizationResult struct {
 // Period A span of days, both included.
 type Period = calendar.Period
 
+// Person defines model for Person.
+type Person = query.Person
+
 // PlaceLegalHold defines model for PlaceLegalHold.
 type PlaceLegalHold struct {
 	// Basis The law or order it rests on.
@@ -724,8 +1131,32 @@ type PlanContent = strategy.Content
 // PlanOrganization defines model for PlanOrganization.
 type PlanOrganization = strategy.Organization
 
+// PlanRemediation defines model for PlanRemediation.
+type PlanRemediation struct {
+	Actions []PlannedAction `json:"actions"`
+
+	// DueDate Of the whole; as it is if not given.
+	DueDate *Date `json:"dueDate,omitempty"`
+
+	// Reason Of another due date.
+	Reason   *ShortText       `json:"reason,omitempty"`
+	Response finding.Response `json:"response"`
+}
+
 // PlanValue defines model for PlanValue.
 type PlanValue = strategy.Value
+
+// PlannedAction One step of a remediation.
+type PlannedAction struct {
+	DueDate Date `json:"dueDate"`
+
+	// ID Of an action of the plan before; a new one if not given.
+	ID *ID `json:"id,omitempty"`
+
+	// OwnerID Member who does it.
+	OwnerID ID   `json:"ownerId"`
+	Text    Name `json:"text"`
+}
 
 // Point defines model for Point.
 type Point = query.Point
@@ -749,6 +1180,12 @@ type ProblemPage struct {
 	Type    string `json:"type"`
 }
 
+// Provenance defines model for Provenance.
+type Provenance = query.Provenance
+
+// PublicKey Ed25519, in base64.
+type PublicKey = string
+
 // PutOnHold defines model for PutOnHold.
 type PutOnHold struct {
 	// Reason Why; kept with the event.
@@ -758,8 +1195,48 @@ type PutOnHold struct {
 	Ref *string `json:"ref,omitempty"`
 }
 
+// RaiseFinding Examples: {"condition":"No measurement of Hall 3 since January.","criteria":"Every hall is measured each quarter.","kind":"minor_nc","origin":"audit","severity":"medium","subjects":[{"id":"0198c0de-0000-7000-8000-00000000000a","type":"indicator"}],"title":"Emissions are not measured in Hall 3"}
+type RaiseFinding struct {
+	Cause *Text `json:"cause,omitempty"`
+
+	// Condition What is.
+	Condition Name `json:"condition"`
+
+	// Criteria What should be.
+	Criteria Name  `json:"criteria"`
+	Effect   *Text `json:"effect,omitempty"`
+
+	// EngagementRef Of the audit or review it comes from.
+	EngagementRef *ShortText `json:"engagementRef,omitempty"`
+
+	// Kind minor_nc and major_nc are nonconformities.
+	Kind FindingKind `json:"kind"`
+
+	// Origin Of what an audit found, an auditor judges whether it is over (S6). The service raises others.
+	Origin         finding.Origin   `json:"origin"`
+	Recommendation *Text            `json:"recommendation,omitempty"`
+	Severity       Severity         `json:"severity"`
+	Subjects       []FindingSubject `json:"subjects"`
+	Title          Name             `json:"title"`
+}
+
+// Reading A value or a descriptor.
+type Reading = indicator.Reading
+
 // Reason Why; kept with the event.
 type Reason = string
+
+// ReclassifyFinding defines model for ReclassifyFinding.
+type ReclassifyFinding struct {
+	// Kind As it is if not given.
+	Kind *FindingKind `json:"kind,omitempty"`
+
+	// Reason Why; kept with the event.
+	Reason Reason `json:"reason"`
+
+	// Severity As it is if not given.
+	Severity *Severity `json:"severity,omitempty"`
+}
 
 // RecordMeasurement defines model for RecordMeasurement.
 type RecordMeasurement struct {
@@ -810,6 +1287,44 @@ type RegisterOrganization struct {
 
 	// TimeZone IANA name; UTC if not given.
 	TimeZone *string `json:"timeZone,omitempty"`
+}
+
+// RegisterSource Examples: {"allowedIndicators":[{"indicatorId":"0198c0de-0000-7000-8000-00000000000a"}],"channel":"amqp","maxRatePerMin":60,"name":"Environment agency","publicKey":"11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=","stewardId":"0198c0de-0000-7000-8000-00000000000b","system":"EA-Hub 4"}
+type RegisterSource struct {
+	// AllowedIndicators What it may write to.
+	AllowedIndicators []AllowedIndicator `json:"allowedIndicators"`
+	Channel           source.Channel     `json:"channel"`
+
+	// MaxRatePerMin Messages that it may send in a minute.
+	MaxRatePerMin MaxRatePerMin `json:"maxRatePerMin"`
+	Name          Name          `json:"name"`
+
+	// PublicKey Ed25519, in base64.
+	PublicKey PublicKey `json:"publicKey"`
+
+	// SchemaRef Where the form of its messages is described.
+	SchemaRef *ShortText `json:"schemaRef,omitempty"`
+
+	// StewardID Member who answers for it.
+	StewardID ID `json:"stewardId"`
+
+	// System Which software it is.
+	System Name `json:"system"`
+}
+
+// ReinstateSource defines model for ReinstateSource.
+type ReinstateSource struct {
+	// AllowedIndicators What it may write to from now on.
+	AllowedIndicators *[]AllowedIndicator `json:"allowedIndicators,omitempty"`
+
+	// MaxRatePerMin Messages that it may send in a minute.
+	MaxRatePerMin *MaxRatePerMin `json:"maxRatePerMin,omitempty"`
+
+	// PublicKey Ed25519, in base64.
+	PublicKey *PublicKey `json:"publicKey,omitempty"`
+
+	// Reason Why; kept with the event.
+	Reason Reason `json:"reason"`
 }
 
 // Relationship defines model for Relationship.
@@ -881,6 +1396,14 @@ type RetireObjective struct {
 	Reason Reason `json:"reason"`
 }
 
+// ReturnFinding defines model for ReturnFinding.
+type ReturnFinding struct {
+	Comments Name `json:"comments"`
+
+	// Reason Of a submitted remediation insufficient or ineffective, of a closed finding ineffective, of an accepted risk the others.
+	Reason finding.Returned `json:"reason"`
+}
+
 // Revision defines model for Revision.
 type Revision = query.Revision
 
@@ -903,6 +1426,9 @@ type Scorecard = query.Scorecard
 
 // ScorecardLine defines model for ScorecardLine.
 type ScorecardLine = query.ScorecardLine
+
+// Segregation defines model for Segregation.
+type Segregation = query.Segregation
 
 // Series defines model for Series.
 type Series = query.Series
@@ -943,6 +1469,28 @@ type Severity = organization.Severity
 
 // ShortText defines model for ShortText.
 type ShortText = string
+
+// Source defines model for Source.
+type Source = query.Source
+
+// SourcePage defines model for SourcePage.
+type SourcePage = query.Page[query.Source]
+
+// SourceResult defines model for SourceResult.
+type SourceResult struct {
+	// CredentialFingerprint Of the public key given.
+	CredentialFingerprint *Hash `json:"credentialFingerprint,omitempty"`
+	EventIds              []ID  `json:"eventIds"`
+
+	// Position A place in the log.
+	Position Position `json:"position"`
+
+	// SourceID A lower-case UUID.
+	SourceID ID `json:"sourceId"`
+
+	// Version A place in a stream.
+	Version Version `json:"version"`
+}
 
 // Stakeholder defines model for Stakeholder.
 type Stakeholder = strategy.Stakeholder
@@ -1030,10 +1578,29 @@ type StrategyResult struct {
 // StrategySummary defines model for StrategySummary.
 type StrategySummary = query.StrategySummary
 
+// SubmitRemediation defines model for SubmitRemediation.
+type SubmitRemediation struct {
+	// ActionsDone Ids of actions of the plan.
+	ActionsDone []ID `json:"actionsDone"`
+	EvidenceIds []ID `json:"evidenceIds"`
+
+	// Statement What was done.
+	Statement Name `json:"statement"`
+}
+
 // SubmitStrategy defines model for SubmitStrategy.
 type SubmitStrategy struct {
 	Summary *Text `json:"summary,omitempty"`
 }
+
+// SuspendSource defines model for SuspendSource.
+type SuspendSource struct {
+	// Reason Why; kept with the event.
+	Reason Reason `json:"reason"`
+}
+
+// System defines model for System.
+type System = query.System
 
 // Text defines model for Text.
 type Text = string
@@ -1048,6 +1615,9 @@ type Version = string
 type VoidMeasurement struct {
 	// Dims Dimension values of one series, by dimension name.
 	Dims *Dims `json:"dims,omitempty"`
+
+	// EvidenceID Required while a finding about a missed target is not over (S9).
+	EvidenceID *ID `json:"evidenceId,omitempty"`
 
 	// MeasurementID A lower-case UUID.
 	MeasurementID *ID `json:"measurementId,omitempty"`
@@ -1134,8 +1704,20 @@ type Types = []EventType
 // Accepted defines model for Accepted.
 type Accepted = Operation
 
+// EvidenceChanged defines model for EvidenceChanged.
+type EvidenceChanged = EvidenceResult
+
+// EvidenceCreated defines model for EvidenceCreated.
+type EvidenceCreated = EvidenceResult
+
 // Failed RFC 9457, with code and, by code, rule, errors, currentRevision, wanted, reached and others.
 type Failed = Problem
+
+// FindingChanged defines model for FindingChanged.
+type FindingChanged = FindingResult
+
+// FindingCreated defines model for FindingCreated.
+type FindingCreated = FindingResult
 
 // Healthy defines model for Healthy.
 type Healthy = HealthReport
@@ -1154,6 +1736,12 @@ type OrganizationCreated = OrganizationResult
 
 // Refused RFC 9457, with code and, by code, rule, errors, currentRevision, wanted, reached and others.
 type Refused = Problem
+
+// SourceChanged defines model for SourceChanged.
+type SourceChanged = SourceResult
+
+// SourceCreated defines model for SourceCreated.
+type SourceCreated = SourceResult
 
 // StrategyChanged defines model for StrategyChanged.
 type StrategyChanged = StrategyResult
@@ -1258,6 +1846,43 @@ type ListApprovalsParams struct {
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
+// ListAttestationsParams defines parameters for ListAttestations.
+type ListAttestationsParams struct {
+	StrategyID *ID    `form:"strategyId,omitempty" json:"strategyId,omitempty"`
+	Limit      *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor nextCursor of the page before.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Count exact adds total, how many items all pages have; it costs a scan of them all.
+	Count *Count `form:"count,omitempty" json:"count,omitempty"`
+
+	// StrataMinPosition Answer as of this position or later, or with 503 projection-behind.
+	StrataMinPosition *MinPosition `json:"Strata-Min-Position,omitempty"`
+
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
+	Prefer *Prefer `json:"Prefer,omitempty"`
+}
+
+// GetChangesSinceAttestationParams defines parameters for GetChangesSinceAttestation.
+type GetChangesSinceAttestationParams struct {
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor nextCursor of the page before.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Count exact adds total, how many items all pages have; it costs a scan of them all.
+	Count *Count `form:"count,omitempty" json:"count,omitempty"`
+
+	// StrataMinPosition Answer as of this position or later, or with 503 projection-behind.
+	StrataMinPosition *MinPosition `json:"Strata-Min-Position,omitempty"`
+
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
+	Prefer *Prefer `json:"Prefer,omitempty"`
+}
+
 // ListEventsParams defines parameters for ListEvents.
 type ListEventsParams struct {
 	// After Position of the last event the reader has.
@@ -1296,6 +1921,326 @@ type GetEventParams struct {
 
 	// IfNoneMatch ETags the caller has; 304 if one of them is still right.
 	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
+}
+
+// ListEvidenceParams defines parameters for ListEvidence.
+type ListEvidenceParams struct {
+	Kind *ListEvidenceParamsKind `form:"kind,omitempty" json:"kind,omitempty"`
+
+	// Sha256 Of these bytes.
+	Sha256 *Hash `form:"sha256,omitempty" json:"sha256,omitempty"`
+
+	// TargetType With targetId, linked to this thing.
+	TargetType *ListEvidenceParamsTargetType `form:"targetType,omitempty" json:"targetType,omitempty"`
+
+	// TargetID With targetType.
+	TargetID *ID `form:"targetId,omitempty" json:"targetId,omitempty"`
+
+	// From Recorded at this instant or later.
+	From *From `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Recorded before this instant.
+	To    *To    `form:"to,omitempty" json:"to,omitempty"`
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor nextCursor of the page before.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Count exact adds total, how many items all pages have; it costs a scan of them all.
+	Count *Count `form:"count,omitempty" json:"count,omitempty"`
+
+	// StrataMinPosition Answer as of this position or later, or with 503 projection-behind.
+	StrataMinPosition *MinPosition `json:"Strata-Min-Position,omitempty"`
+
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
+	Prefer *Prefer `json:"Prefer,omitempty"`
+}
+
+// ListEvidenceParamsKind defines parameters for ListEvidence.
+type ListEvidenceParamsKind string
+
+// ListEvidenceParamsTargetType defines parameters for ListEvidence.
+type ListEvidenceParamsTargetType string
+
+// RegisterEvidenceParams defines parameters for RegisterEvidence.
+type RegisterEvidenceParams struct {
+	// Kind What the bytes are.
+	Kind RegisterEvidenceParamsKind `form:"kind" json:"kind"`
+
+	// MediaType Of the bytes; application/octet-stream if not given.
+	MediaType *string `form:"mediaType,omitempty" json:"mediaType,omitempty"`
+
+	// CollectedAt When the bytes were collected; now if not given.
+	CollectedAt *time.Time `form:"collectedAt,omitempty" json:"collectedAt,omitempty"`
+
+	// IdempotencyKey 1 to 255 printable ASCII characters, in double quotes or bare; unique per request, the same for its repetitions.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
+	Prefer *Prefer `json:"Prefer,omitempty"`
+
+	// ContentDigest RFC 9530: `sha-256=:<base64>:` of the body, which is refused if it has another.
+	ContentDigest *ContentDigest `json:"Content-Digest,omitempty"`
+}
+
+// RegisterEvidenceParamsKind defines parameters for RegisterEvidence.
+type RegisterEvidenceParamsKind string
+
+// GetEvidenceParams defines parameters for GetEvidence.
+type GetEvidenceParams struct {
+	// StrataMinPosition Answer as of this position or later, or with 503 projection-behind.
+	StrataMinPosition *MinPosition `json:"Strata-Min-Position,omitempty"`
+
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
+	Prefer *Prefer `json:"Prefer,omitempty"`
+
+	// IfNoneMatch ETags the caller has; 304 if one of them is still right.
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
+}
+
+// LinkEvidenceParams defines parameters for LinkEvidence.
+type LinkEvidenceParams struct {
+	// IdempotencyKey 1 to 255 printable ASCII characters, in double quotes or bare; unique per request, the same for its repetitions.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+
+	// IfMatch The ETag of what the caller saw, or `*` for whatever is there.
+	IfMatch IfMatch `json:"If-Match"`
+
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
+	Prefer *Prefer `json:"Prefer,omitempty"`
+}
+
+// GetEvidenceContentParams defines parameters for GetEvidenceContent.
+type GetEvidenceContentParams struct {
+	// IfNoneMatch ETags the caller has; 304 if one of them is still right.
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
+}
+
+// ListExternalChangesParams defines parameters for ListExternalChanges.
+type ListExternalChangesParams struct {
+	SourceID *ID                               `form:"sourceId,omitempty" json:"sourceId,omitempty"`
+	Outcome  *ListExternalChangesParamsOutcome `form:"outcome,omitempty" json:"outcome,omitempty"`
+
+	// From Recorded at this instant or later.
+	From *From `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Recorded before this instant.
+	To    *To    `form:"to,omitempty" json:"to,omitempty"`
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor nextCursor of the page before.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Count exact adds total, how many items all pages have; it costs a scan of them all.
+	Count *Count `form:"count,omitempty" json:"count,omitempty"`
+
+	// StrataMinPosition Answer as of this position or later, or with 503 projection-behind.
+	StrataMinPosition *MinPosition `json:"Strata-Min-Position,omitempty"`
+
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
+	Prefer *Prefer `json:"Prefer,omitempty"`
+}
+
+// ListExternalChangesParamsOutcome defines parameters for ListExternalChanges.
+type ListExternalChangesParamsOutcome string
+
+// ListFindingsParams defines parameters for ListFindings.
+type ListFindingsParams struct {
+	// State Any of these, separated by commas.
+	State *[]string `form:"state,omitempty" json:"state,omitempty"`
+
+	// Severity Any of these, separated by commas.
+	Severity *[]string                 `form:"severity,omitempty" json:"severity,omitempty"`
+	Origin   *ListFindingsParamsOrigin `form:"origin,omitempty" json:"origin,omitempty"`
+
+	// OwnerID Member who answers for it.
+	OwnerID *ID `form:"ownerId,omitempty" json:"ownerId,omitempty"`
+
+	// Overdue Only those that should be over by now and are not; false for the others.
+	Overdue *bool `form:"overdue,omitempty" json:"overdue,omitempty"`
+
+	// ExpiringWithin Only accepted ones whose acceptance ends within so many days, or is over.
+	ExpiringWithin *int32 `form:"expiringWithin,omitempty" json:"expiringWithin,omitempty"`
+
+	// StrategyID About this strategy.
+	StrategyID *ID `form:"strategyId,omitempty" json:"strategyId,omitempty"`
+
+	// IndicatorID About this indicator.
+	IndicatorID *ID    `form:"indicatorId,omitempty" json:"indicatorId,omitempty"`
+	Limit       *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor nextCursor of the page before.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Count exact adds total, how many items all pages have; it costs a scan of them all.
+	Count *Count `form:"count,omitempty" json:"count,omitempty"`
+
+	// StrataMinPosition Answer as of this position or later, or with 503 projection-behind.
+	StrataMinPosition *MinPosition `json:"Strata-Min-Position,omitempty"`
+
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
+	Prefer *Prefer `json:"Prefer,omitempty"`
+}
+
+// ListFindingsParamsOrigin defines parameters for ListFindings.
+type ListFindingsParamsOrigin string
+
+// RaiseFindingParams defines parameters for RaiseFinding.
+type RaiseFindingParams struct {
+	// IdempotencyKey 1 to 255 printable ASCII characters, in double quotes or bare; unique per request, the same for its repetitions.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
+	Prefer *Prefer `json:"Prefer,omitempty"`
+}
+
+// GetFindingParams defines parameters for GetFinding.
+type GetFindingParams struct {
+	// StrataMinPosition Answer as of this position or later, or with 503 projection-behind.
+	StrataMinPosition *MinPosition `json:"Strata-Min-Position,omitempty"`
+
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
+	Prefer *Prefer `json:"Prefer,omitempty"`
+
+	// IfNoneMatch ETags the caller has; 304 if one of them is still right.
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
+}
+
+// AcceptRiskParams defines parameters for AcceptRisk.
+type AcceptRiskParams struct {
+	// IdempotencyKey 1 to 255 printable ASCII characters, in double quotes or bare; unique per request, the same for its repetitions.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+
+	// IfMatch The ETag of what the caller saw, or `*` for whatever is there.
+	IfMatch IfMatch `json:"If-Match"`
+
+	// StrataCountersignature The token by which a second person agrees to exactly this request: see POST /v1/countersignatures.
+	StrataCountersignature *Countersignature `json:"Strata-Countersignature,omitempty"`
+
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
+	Prefer *Prefer `json:"Prefer,omitempty"`
+}
+
+// AssignFindingParams defines parameters for AssignFinding.
+type AssignFindingParams struct {
+	// IdempotencyKey 1 to 255 printable ASCII characters, in double quotes or bare; unique per request, the same for its repetitions.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+
+	// IfMatch The ETag of what the caller saw, or `*` for whatever is there.
+	IfMatch IfMatch `json:"If-Match"`
+
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
+	Prefer *Prefer `json:"Prefer,omitempty"`
+}
+
+// CloseFindingParams defines parameters for CloseFinding.
+type CloseFindingParams struct {
+	// IdempotencyKey 1 to 255 printable ASCII characters, in double quotes or bare; unique per request, the same for its repetitions.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+
+	// IfMatch The ETag of what the caller saw, or `*` for whatever is there.
+	IfMatch IfMatch `json:"If-Match"`
+
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
+	Prefer *Prefer `json:"Prefer,omitempty"`
+}
+
+// PlanRemediationParams defines parameters for PlanRemediation.
+type PlanRemediationParams struct {
+	// IdempotencyKey 1 to 255 printable ASCII characters, in double quotes or bare; unique per request, the same for its repetitions.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+
+	// IfMatch The ETag of what the caller saw, or `*` for whatever is there.
+	IfMatch IfMatch `json:"If-Match"`
+
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
+	Prefer *Prefer `json:"Prefer,omitempty"`
+}
+
+// ReclassifyFindingParams defines parameters for ReclassifyFinding.
+type ReclassifyFindingParams struct {
+	// IdempotencyKey 1 to 255 printable ASCII characters, in double quotes or bare; unique per request, the same for its repetitions.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+
+	// IfMatch The ETag of what the caller saw, or `*` for whatever is there.
+	IfMatch IfMatch `json:"If-Match"`
+
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
+	Prefer *Prefer `json:"Prefer,omitempty"`
+}
+
+// ReturnFindingParams defines parameters for ReturnFinding.
+type ReturnFindingParams struct {
+	// IdempotencyKey 1 to 255 printable ASCII characters, in double quotes or bare; unique per request, the same for its repetitions.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+
+	// IfMatch The ETag of what the caller saw, or `*` for whatever is there.
+	IfMatch IfMatch `json:"If-Match"`
+
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
+	Prefer *Prefer `json:"Prefer,omitempty"`
+}
+
+// SubmitRemediationParams defines parameters for SubmitRemediation.
+type SubmitRemediationParams struct {
+	// IdempotencyKey 1 to 255 printable ASCII characters, in double quotes or bare; unique per request, the same for its repetitions.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+
+	// IfMatch The ETag of what the caller saw, or `*` for whatever is there.
+	IfMatch IfMatch `json:"If-Match"`
+
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
+	Prefer *Prefer `json:"Prefer,omitempty"`
+}
+
+// GetFindingHistoryParams defines parameters for GetFindingHistory.
+type GetFindingHistoryParams struct {
+	// Types Event types, separated by commas.
+	Types *Types `form:"types,omitempty" json:"types,omitempty"`
+
+	// SubjectID The goal, objective, measurement, member, grant or hold that the event is about.
+	SubjectID *SubjectID `form:"subjectId,omitempty" json:"subjectId,omitempty"`
+
+	// ActorID Who did it.
+	ActorID *ActorID `form:"actorId,omitempty" json:"actorId,omitempty"`
+
+	// Role That the actor held then.
+	Role *ActorRole `form:"role,omitempty" json:"role,omitempty"`
+
+	// From Recorded at this instant or later.
+	From *From `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Recorded before this instant.
+	To    *To    `form:"to,omitempty" json:"to,omitempty"`
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor nextCursor of the page before.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Count exact adds total, how many items all pages have; it costs a scan of them all.
+	Count *Count `form:"count,omitempty" json:"count,omitempty"`
+
+	// StrataMinPosition Answer as of this position or later, or with 503 projection-behind.
+	StrataMinPosition *MinPosition `json:"Strata-Min-Position,omitempty"`
+
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
+	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
 // ListImportsParams defines parameters for ListImports.
@@ -1575,10 +2520,54 @@ type GetSeriesParams struct {
 // GetSeriesParamsKind defines parameters for GetSeries.
 type GetSeriesParamsKind string
 
+// ListJournalParams defines parameters for ListJournal.
+type ListJournalParams struct {
+	Kind *ListJournalParamsKind `form:"kind,omitempty" json:"kind,omitempty"`
+
+	// ActorID Who did it.
+	ActorID *ActorID `form:"actorId,omitempty" json:"actorId,omitempty"`
+
+	// Rule That refused the command, such as S1.
+	Rule *string `form:"rule,omitempty" json:"rule,omitempty"`
+
+	// From Recorded at this instant or later.
+	From *From `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Recorded before this instant.
+	To    *To    `form:"to,omitempty" json:"to,omitempty"`
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor nextCursor of the page before.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Count exact adds total, how many items all pages have; it costs a scan of them all.
+	Count *Count `form:"count,omitempty" json:"count,omitempty"`
+
+	// StrataMinPosition Answer as of this position or later, or with 503 projection-behind.
+	StrataMinPosition *MinPosition `json:"Strata-Min-Position,omitempty"`
+
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
+	Prefer *Prefer `json:"Prefer,omitempty"`
+}
+
+// ListJournalParamsKind defines parameters for ListJournal.
+type ListJournalParamsKind string
+
 // RecordMeasurementsParams defines parameters for RecordMeasurements.
 type RecordMeasurementsParams struct {
 	// IdempotencyKey 1 to 255 printable ASCII characters, in double quotes or bare; unique per request, the same for its repetitions.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// GetProvenanceParams defines parameters for GetProvenance.
+type GetProvenanceParams struct {
+	// StrataMinPosition Answer as of this position or later, or with 503 projection-behind.
+	StrataMinPosition *MinPosition `json:"Strata-Min-Position,omitempty"`
+
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
+	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
 // GetOrganizationParams defines parameters for GetOrganization.
@@ -1754,10 +2743,126 @@ type RegisterOrganizationParams struct {
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
+// GetPersonParams defines parameters for GetPerson.
+type GetPersonParams struct {
+	// StrataMinPosition Answer as of this position or later, or with 503 projection-behind.
+	StrataMinPosition *MinPosition `json:"Strata-Min-Position,omitempty"`
+
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
+	Prefer *Prefer `json:"Prefer,omitempty"`
+}
+
 // GetSchemaParams defines parameters for GetSchema.
 type GetSchemaParams struct {
 	// IfNoneMatch ETags the caller has; 304 if one of them is still right.
 	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
+}
+
+// GetSegregationParams defines parameters for GetSegregation.
+type GetSegregationParams struct {
+	// From Recorded at this instant or later.
+	From *From `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Recorded before this instant.
+	To *To `form:"to,omitempty" json:"to,omitempty"`
+
+	// DormantDays A grant is dormant when it was not used for so many days.
+	DormantDays *int32 `form:"dormantDays,omitempty" json:"dormantDays,omitempty"`
+
+	// StrataMinPosition Answer as of this position or later, or with 503 projection-behind.
+	StrataMinPosition *MinPosition `json:"Strata-Min-Position,omitempty"`
+
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
+	Prefer *Prefer `json:"Prefer,omitempty"`
+}
+
+// ListSourcesParams defines parameters for ListSources.
+type ListSourcesParams struct {
+	Status  *ListSourcesParamsStatus  `form:"status,omitempty" json:"status,omitempty"`
+	Channel *ListSourcesParamsChannel `form:"channel,omitempty" json:"channel,omitempty"`
+	Limit   *Limit                    `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor nextCursor of the page before.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Count exact adds total, how many items all pages have; it costs a scan of them all.
+	Count *Count `form:"count,omitempty" json:"count,omitempty"`
+
+	// StrataMinPosition Answer as of this position or later, or with 503 projection-behind.
+	StrataMinPosition *MinPosition `json:"Strata-Min-Position,omitempty"`
+
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
+	Prefer *Prefer `json:"Prefer,omitempty"`
+}
+
+// ListSourcesParamsStatus defines parameters for ListSources.
+type ListSourcesParamsStatus string
+
+// ListSourcesParamsChannel defines parameters for ListSources.
+type ListSourcesParamsChannel string
+
+// RegisterSourceParams defines parameters for RegisterSource.
+type RegisterSourceParams struct {
+	// IdempotencyKey 1 to 255 printable ASCII characters, in double quotes or bare; unique per request, the same for its repetitions.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
+	Prefer *Prefer `json:"Prefer,omitempty"`
+}
+
+// GetSourceParams defines parameters for GetSource.
+type GetSourceParams struct {
+	// StrataMinPosition Answer as of this position or later, or with 503 projection-behind.
+	StrataMinPosition *MinPosition `json:"Strata-Min-Position,omitempty"`
+
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
+	Prefer *Prefer `json:"Prefer,omitempty"`
+
+	// IfNoneMatch ETags the caller has; 304 if one of them is still right.
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
+}
+
+// ReinstateSourceParams defines parameters for ReinstateSource.
+type ReinstateSourceParams struct {
+	// IdempotencyKey 1 to 255 printable ASCII characters, in double quotes or bare; unique per request, the same for its repetitions.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+
+	// IfMatch The ETag of what the caller saw, or `*` for whatever is there.
+	IfMatch IfMatch `json:"If-Match"`
+
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
+	Prefer *Prefer `json:"Prefer,omitempty"`
+}
+
+// SuspendSourceParams defines parameters for SuspendSource.
+type SuspendSourceParams struct {
+	// IdempotencyKey 1 to 255 printable ASCII characters, in double quotes or bare; unique per request, the same for its repetitions.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+
+	// IfMatch The ETag of what the caller saw, or `*` for whatever is there.
+	IfMatch IfMatch `json:"If-Match"`
+
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30).
+	Prefer *Prefer `json:"Prefer,omitempty"`
+}
+
+// IngestMeasurementsParams defines parameters for IngestMeasurements.
+type IngestMeasurementsParams struct {
+	// StrataOrganization Whose source it is.
+	StrataOrganization ID `json:"Strata-Organization"`
+
+	// StrataMessageID Of this message; the source never gives it to another.
+	StrataMessageID string `json:"Strata-Message-Id"`
+
+	// ContentDigest RFC 9530: `sha-256=:<base64>:` of the body, which is refused if it has another.
+	ContentDigest *ContentDigest `json:"Content-Digest,omitempty"`
 }
 
 // ListStrategiesParams defines parameters for ListStrategies.
@@ -2208,6 +3313,33 @@ type ImportRevisionParamsDocumentType string
 // CountersignJSONRequestBody defines body for Countersign for application/json ContentType.
 type CountersignJSONRequestBody = Countersign
 
+// LinkEvidenceJSONRequestBody defines body for LinkEvidence for application/json ContentType.
+type LinkEvidenceJSONRequestBody = LinkEvidence
+
+// RaiseFindingJSONRequestBody defines body for RaiseFinding for application/json ContentType.
+type RaiseFindingJSONRequestBody = RaiseFinding
+
+// AcceptRiskJSONRequestBody defines body for AcceptRisk for application/json ContentType.
+type AcceptRiskJSONRequestBody = AcceptRisk
+
+// AssignFindingJSONRequestBody defines body for AssignFinding for application/json ContentType.
+type AssignFindingJSONRequestBody = AssignFinding
+
+// CloseFindingJSONRequestBody defines body for CloseFinding for application/json ContentType.
+type CloseFindingJSONRequestBody = CloseFinding
+
+// PlanRemediationJSONRequestBody defines body for PlanRemediation for application/json ContentType.
+type PlanRemediationJSONRequestBody = PlanRemediation
+
+// ReclassifyFindingJSONRequestBody defines body for ReclassifyFinding for application/json ContentType.
+type ReclassifyFindingJSONRequestBody = ReclassifyFinding
+
+// ReturnFindingJSONRequestBody defines body for ReturnFinding for application/json ContentType.
+type ReturnFindingJSONRequestBody = ReturnFinding
+
+// SubmitRemediationJSONRequestBody defines body for SubmitRemediation for application/json ContentType.
+type SubmitRemediationJSONRequestBody = SubmitRemediation
+
 // DefineIndicatorJSONRequestBody defines body for DefineIndicator for application/json ContentType.
 type DefineIndicatorJSONRequestBody = DefineIndicator
 
@@ -2258,6 +3390,18 @@ type SetGovernancePolicyJSONRequestBody = SetGovernancePolicy
 
 // RegisterOrganizationJSONRequestBody defines body for RegisterOrganization for application/json ContentType.
 type RegisterOrganizationJSONRequestBody = RegisterOrganization
+
+// RegisterSourceJSONRequestBody defines body for RegisterSource for application/json ContentType.
+type RegisterSourceJSONRequestBody = RegisterSource
+
+// ReinstateSourceJSONRequestBody defines body for ReinstateSource for application/json ContentType.
+type ReinstateSourceJSONRequestBody = ReinstateSource
+
+// SuspendSourceJSONRequestBody defines body for SuspendSource for application/json ContentType.
+type SuspendSourceJSONRequestBody = SuspendSource
+
+// IngestMeasurementsJSONRequestBody defines body for IngestMeasurements for application/json ContentType.
+type IngestMeasurementsJSONRequestBody = IngestMessage
 
 // DraftStrategyJSONRequestBody defines body for DraftStrategy for application/json ContentType.
 type DraftStrategyJSONRequestBody = DraftStrategy
@@ -2345,6 +3489,12 @@ type ServerInterface interface {
 	// ListApprovals The register of approvals, the earliest first
 	// (GET /v1/approvals)
 	ListApprovals(ctx echo.Context, params ListApprovalsParams) error
+	// ListAttestations Periods that were attested, the earliest first
+	// (GET /v1/attestations)
+	ListAttestations(ctx echo.Context, params ListAttestationsParams) error
+	// GetChangesSinceAttestation What changed of an attested period since it was attested
+	// (GET /v1/attestations/{id}/changes)
+	GetChangesSinceAttestation(ctx echo.Context, id EntityID, params GetChangesSinceAttestationParams) error
 	// Countersign Agree to another person's command
 	// (POST /v1/countersignatures)
 	Countersign(ctx echo.Context) error
@@ -2357,6 +3507,57 @@ type ServerInterface interface {
 	// GetEvent One event as it was recorded
 	// (GET /v1/events/{id})
 	GetEvent(ctx echo.Context, id EntityID, params GetEventParams) error
+	// ListEvidence Evidence, the earliest first
+	// (GET /v1/evidence)
+	ListEvidence(ctx echo.Context, params ListEvidenceParams) error
+	// RegisterEvidence Register bytes as evidence
+	// (POST /v1/evidence)
+	RegisterEvidence(ctx echo.Context, params RegisterEvidenceParams) error
+	// GetEvidence A piece of evidence and what it concerns
+	// (GET /v1/evidence/{id})
+	GetEvidence(ctx echo.Context, id EntityID, params GetEvidenceParams) error
+	// LinkEvidence Say what a piece of evidence concerns
+	// (POST /v1/evidence/{id}/commands/link)
+	LinkEvidence(ctx echo.Context, id EntityID, params LinkEvidenceParams) error
+	// GetEvidenceContent The bytes of a piece of evidence
+	// (GET /v1/evidence/{id}/content)
+	GetEvidenceContent(ctx echo.Context, id EntityID, params GetEvidenceContentParams) error
+	// ListExternalChanges What came from outside, the earliest first
+	// (GET /v1/external-changes)
+	ListExternalChanges(ctx echo.Context, params ListExternalChangesParams) error
+	// ListFindings Findings, the longest raised first
+	// (GET /v1/findings)
+	ListFindings(ctx echo.Context, params ListFindingsParams) error
+	// RaiseFinding Record a deviation
+	// (POST /v1/findings)
+	RaiseFinding(ctx echo.Context, params RaiseFindingParams) error
+	// GetFinding A finding and what became of it
+	// (GET /v1/findings/{id})
+	GetFinding(ctx echo.Context, id EntityID, params GetFindingParams) error
+	// AcceptRisk Decide to live with a finding for a time
+	// (POST /v1/findings/{id}/commands/accept-risk)
+	AcceptRisk(ctx echo.Context, id EntityID, params AcceptRiskParams) error
+	// AssignFinding Say who answers for it, and by when
+	// (POST /v1/findings/{id}/commands/assign)
+	AssignFinding(ctx echo.Context, id EntityID, params AssignFindingParams) error
+	// CloseFinding Sign that a finding is over
+	// (POST /v1/findings/{id}/commands/close)
+	CloseFinding(ctx echo.Context, id EntityID, params CloseFindingParams) error
+	// PlanRemediation Answer a finding and say what will be done
+	// (POST /v1/findings/{id}/commands/plan-remediation)
+	PlanRemediation(ctx echo.Context, id EntityID, params PlanRemediationParams) error
+	// ReclassifyFinding Change severity or kind
+	// (POST /v1/findings/{id}/commands/reclassify)
+	ReclassifyFinding(ctx echo.Context, id EntityID, params ReclassifyFindingParams) error
+	// ReturnFinding Say that a finding is not over
+	// (POST /v1/findings/{id}/commands/return)
+	ReturnFinding(ctx echo.Context, id EntityID, params ReturnFindingParams) error
+	// SubmitRemediation Say that the plan was carried out, with evidence
+	// (POST /v1/findings/{id}/commands/submit-remediation)
+	SubmitRemediation(ctx echo.Context, id EntityID, params SubmitRemediationParams) error
+	// GetFindingHistory What happened to a finding, oldest first
+	// (GET /v1/findings/{id}/history)
+	GetFindingHistory(ctx echo.Context, id EntityID, params GetFindingHistoryParams) error
 	// ListImports Documents that were brought in, the earliest first
 	// (GET /v1/imports)
 	ListImports(ctx echo.Context, params ListImportsParams) error
@@ -2402,9 +3603,15 @@ type ServerInterface interface {
 	// GetSeries Targets and live measurements
 	// (GET /v1/indicators/{id}/series)
 	GetSeries(ctx echo.Context, id EntityID, params GetSeriesParams) error
+	// ListJournal The journal, the earliest first
+	// (GET /v1/journal)
+	ListJournal(ctx echo.Context, params ListJournalParams) error
 	// RecordMeasurements Record, correct and void up to 1,000 measurements
 	// (POST /v1/measurements)
 	RecordMeasurements(ctx echo.Context, params RecordMeasurementsParams) error
+	// GetProvenance Where a number comes from
+	// (GET /v1/measurements/{id}/provenance)
+	GetProvenance(ctx echo.Context, id EntityID, params GetProvenanceParams) error
 	// GetOperation How far something is that takes long
 	// (GET /v1/operations/{id})
 	GetOperation(ctx echo.Context, id EntityID) error
@@ -2444,9 +3651,33 @@ type ServerInterface interface {
 	// RegisterOrganization Register an organization
 	// (POST /v1/organizations)
 	RegisterOrganization(ctx echo.Context, params RegisterOrganizationParams) error
+	// GetPerson Where a person occurs, and until when that must be kept
+	// (GET /v1/persons/{id})
+	GetPerson(ctx echo.Context, id EntityID, params GetPersonParams) error
 	// GetSchema The JSON Schema of an event type
 	// (GET /v1/schemas/{name})
 	GetSchema(ctx echo.Context, name string, params GetSchemaParams) error
+	// GetSegregation How well duties are kept apart
+	// (GET /v1/segregation)
+	GetSegregation(ctx echo.Context, params GetSegregationParams) error
+	// ListSources Registered sources, the earliest first
+	// (GET /v1/sources)
+	ListSources(ctx echo.Context, params ListSourcesParams) error
+	// RegisterSource Register a system that sends measurements
+	// (POST /v1/sources)
+	RegisterSource(ctx echo.Context, params RegisterSourceParams) error
+	// GetSource A source, its terms and how it does
+	// (GET /v1/sources/{id})
+	GetSource(ctx echo.Context, id EntityID, params GetSourceParams) error
+	// ReinstateSource Take from a suspended source again
+	// (POST /v1/sources/{id}/commands/reinstate)
+	ReinstateSource(ctx echo.Context, id EntityID, params ReinstateSourceParams) error
+	// SuspendSource Take nothing more from a source
+	// (POST /v1/sources/{id}/commands/suspend)
+	SuspendSource(ctx echo.Context, id EntityID, params SuspendSourceParams) error
+	// IngestMeasurements Bring in measurements as a registered source
+	// (POST /v1/sources/{id}/measurements)
+	IngestMeasurements(ctx echo.Context, id EntityID, params IngestMeasurementsParams) error
 	// ListStrategies Strategies, the newest first
 	// (GET /v1/strategies)
 	ListStrategies(ctx echo.Context, params ListStrategiesParams) error
@@ -2528,6 +3759,9 @@ type ServerInterface interface {
 	// ImportRevision Import a StratML document as the next revision
 	// (POST /v1/strategies/{id}/stratml)
 	ImportRevision(ctx echo.Context, id EntityID, params ImportRevisionParams) error
+	// GetSystem How the installation does
+	// (GET /v1/system)
+	GetSystem(ctx echo.Context) error
 }
 
 // ServerInterfaceWrapper converts echo contexts to parameters.
@@ -2911,6 +4145,148 @@ func (w *ServerInterfaceWrapper) ListApprovals(ctx echo.Context) error {
 	return err
 }
 
+// ListAttestations converts echo context to params.
+func (w *ServerInterfaceWrapper) ListAttestations(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListAttestationsParams
+	// ------------- Optional query parameter "strategyId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "strategyId", ctx.QueryParams(), &params.StrategyID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter strategyId: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "count" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "count", ctx.QueryParams(), &params.Count, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter count: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Strata-Min-Position" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Strata-Min-Position")]; found {
+		var StrataMinPosition MinPosition
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Strata-Min-Position, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Strata-Min-Position", valueList[0], &StrataMinPosition, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Strata-Min-Position: %s", err))
+		}
+
+		params.StrataMinPosition = &StrataMinPosition
+	}
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Prefer, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Prefer: %s", err))
+		}
+
+		params.Prefer = &Prefer
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListAttestations(ctx, params)
+	return err
+}
+
+// GetChangesSinceAttestation converts echo context to params.
+func (w *ServerInterfaceWrapper) GetChangesSinceAttestation(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id EntityID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetChangesSinceAttestationParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "count" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "count", ctx.QueryParams(), &params.Count, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter count: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Strata-Min-Position" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Strata-Min-Position")]; found {
+		var StrataMinPosition MinPosition
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Strata-Min-Position, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Strata-Min-Position", valueList[0], &StrataMinPosition, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Strata-Min-Position: %s", err))
+		}
+
+		params.StrataMinPosition = &StrataMinPosition
+	}
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Prefer, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Prefer: %s", err))
+		}
+
+		params.Prefer = &Prefer
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetChangesSinceAttestation(ctx, id, params)
+	return err
+}
+
 // Countersign converts echo context to params.
 func (w *ServerInterfaceWrapper) Countersign(ctx echo.Context) error {
 	var err error
@@ -3089,6 +4465,1307 @@ func (w *ServerInterfaceWrapper) GetEvent(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetEvent(ctx, id, params)
+	return err
+}
+
+// ListEvidence converts echo context to params.
+func (w *ServerInterfaceWrapper) ListEvidence(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListEvidenceParams
+	// ------------- Optional query parameter "kind" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "kind", ctx.QueryParams(), &params.Kind, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kind: %s", err))
+	}
+
+	// ------------- Optional query parameter "sha256" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sha256", ctx.QueryParams(), &params.Sha256, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sha256: %s", err))
+	}
+
+	// ------------- Optional query parameter "targetType" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "targetType", ctx.QueryParams(), &params.TargetType, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter targetType: %s", err))
+	}
+
+	// ------------- Optional query parameter "targetId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "targetId", ctx.QueryParams(), &params.TargetID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter targetId: %s", err))
+	}
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "count" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "count", ctx.QueryParams(), &params.Count, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter count: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Strata-Min-Position" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Strata-Min-Position")]; found {
+		var StrataMinPosition MinPosition
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Strata-Min-Position, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Strata-Min-Position", valueList[0], &StrataMinPosition, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Strata-Min-Position: %s", err))
+		}
+
+		params.StrataMinPosition = &StrataMinPosition
+	}
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Prefer, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Prefer: %s", err))
+		}
+
+		params.Prefer = &Prefer
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListEvidence(ctx, params)
+	return err
+}
+
+// RegisterEvidence converts echo context to params.
+func (w *ServerInterfaceWrapper) RegisterEvidence(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RegisterEvidenceParams
+	// ------------- Required query parameter "kind" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "kind", ctx.QueryParams(), &params.Kind, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kind: %s", err))
+	}
+
+	// ------------- Optional query parameter "mediaType" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "mediaType", ctx.QueryParams(), &params.MediaType, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter mediaType: %s", err))
+	}
+
+	// ------------- Optional query parameter "collectedAt" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "collectedAt", ctx.QueryParams(), &params.CollectedAt, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter collectedAt: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Prefer, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Prefer: %s", err))
+		}
+
+		params.Prefer = &Prefer
+	}
+	// ------------- Optional header parameter "Content-Digest" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Content-Digest")]; found {
+		var ContentDigest ContentDigest
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Content-Digest, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Content-Digest", valueList[0], &ContentDigest, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Content-Digest: %s", err))
+		}
+
+		params.ContentDigest = &ContentDigest
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RegisterEvidence(ctx, params)
+	return err
+}
+
+// GetEvidence converts echo context to params.
+func (w *ServerInterfaceWrapper) GetEvidence(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id EntityID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetEvidenceParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Strata-Min-Position" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Strata-Min-Position")]; found {
+		var StrataMinPosition MinPosition
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Strata-Min-Position, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Strata-Min-Position", valueList[0], &StrataMinPosition, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Strata-Min-Position: %s", err))
+		}
+
+		params.StrataMinPosition = &StrataMinPosition
+	}
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Prefer, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Prefer: %s", err))
+		}
+
+		params.Prefer = &Prefer
+	}
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch IfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-None-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-None-Match: %s", err))
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetEvidence(ctx, id, params)
+	return err
+}
+
+// LinkEvidence converts echo context to params.
+func (w *ServerInterfaceWrapper) LinkEvidence(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id EntityID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params LinkEvidenceParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Prefer, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Prefer: %s", err))
+		}
+
+		params.Prefer = &Prefer
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.LinkEvidence(ctx, id, params)
+	return err
+}
+
+// GetEvidenceContent converts echo context to params.
+func (w *ServerInterfaceWrapper) GetEvidenceContent(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id EntityID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetEvidenceContentParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch IfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-None-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-None-Match: %s", err))
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetEvidenceContent(ctx, id, params)
+	return err
+}
+
+// ListExternalChanges converts echo context to params.
+func (w *ServerInterfaceWrapper) ListExternalChanges(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListExternalChangesParams
+	// ------------- Optional query parameter "sourceId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sourceId", ctx.QueryParams(), &params.SourceID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sourceId: %s", err))
+	}
+
+	// ------------- Optional query parameter "outcome" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "outcome", ctx.QueryParams(), &params.Outcome, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter outcome: %s", err))
+	}
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "count" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "count", ctx.QueryParams(), &params.Count, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter count: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Strata-Min-Position" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Strata-Min-Position")]; found {
+		var StrataMinPosition MinPosition
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Strata-Min-Position, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Strata-Min-Position", valueList[0], &StrataMinPosition, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Strata-Min-Position: %s", err))
+		}
+
+		params.StrataMinPosition = &StrataMinPosition
+	}
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Prefer, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Prefer: %s", err))
+		}
+
+		params.Prefer = &Prefer
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListExternalChanges(ctx, params)
+	return err
+}
+
+// ListFindings converts echo context to params.
+func (w *ServerInterfaceWrapper) ListFindings(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListFindingsParams
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", false, false, "state", ctx.QueryParams(), &params.State, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter state: %s", err))
+	}
+
+	// ------------- Optional query parameter "severity" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", false, false, "severity", ctx.QueryParams(), &params.Severity, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter severity: %s", err))
+	}
+
+	// ------------- Optional query parameter "origin" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "origin", ctx.QueryParams(), &params.Origin, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter origin: %s", err))
+	}
+
+	// ------------- Optional query parameter "ownerId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "ownerId", ctx.QueryParams(), &params.OwnerID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter ownerId: %s", err))
+	}
+
+	// ------------- Optional query parameter "overdue" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "overdue", ctx.QueryParams(), &params.Overdue, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter overdue: %s", err))
+	}
+
+	// ------------- Optional query parameter "expiringWithin" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "expiringWithin", ctx.QueryParams(), &params.ExpiringWithin, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter expiringWithin: %s", err))
+	}
+
+	// ------------- Optional query parameter "strategyId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "strategyId", ctx.QueryParams(), &params.StrategyID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter strategyId: %s", err))
+	}
+
+	// ------------- Optional query parameter "indicatorId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "indicatorId", ctx.QueryParams(), &params.IndicatorID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter indicatorId: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "count" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "count", ctx.QueryParams(), &params.Count, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter count: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Strata-Min-Position" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Strata-Min-Position")]; found {
+		var StrataMinPosition MinPosition
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Strata-Min-Position, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Strata-Min-Position", valueList[0], &StrataMinPosition, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Strata-Min-Position: %s", err))
+		}
+
+		params.StrataMinPosition = &StrataMinPosition
+	}
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Prefer, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Prefer: %s", err))
+		}
+
+		params.Prefer = &Prefer
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListFindings(ctx, params)
+	return err
+}
+
+// RaiseFinding converts echo context to params.
+func (w *ServerInterfaceWrapper) RaiseFinding(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RaiseFindingParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Prefer, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Prefer: %s", err))
+		}
+
+		params.Prefer = &Prefer
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RaiseFinding(ctx, params)
+	return err
+}
+
+// GetFinding converts echo context to params.
+func (w *ServerInterfaceWrapper) GetFinding(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id EntityID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetFindingParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Strata-Min-Position" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Strata-Min-Position")]; found {
+		var StrataMinPosition MinPosition
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Strata-Min-Position, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Strata-Min-Position", valueList[0], &StrataMinPosition, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Strata-Min-Position: %s", err))
+		}
+
+		params.StrataMinPosition = &StrataMinPosition
+	}
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Prefer, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Prefer: %s", err))
+		}
+
+		params.Prefer = &Prefer
+	}
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch IfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-None-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-None-Match: %s", err))
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetFinding(ctx, id, params)
+	return err
+}
+
+// AcceptRisk converts echo context to params.
+func (w *ServerInterfaceWrapper) AcceptRisk(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id EntityID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params AcceptRiskParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Strata-Countersignature" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Strata-Countersignature")]; found {
+		var StrataCountersignature Countersignature
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Strata-Countersignature, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Strata-Countersignature", valueList[0], &StrataCountersignature, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Strata-Countersignature: %s", err))
+		}
+
+		params.StrataCountersignature = &StrataCountersignature
+	}
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Prefer, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Prefer: %s", err))
+		}
+
+		params.Prefer = &Prefer
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AcceptRisk(ctx, id, params)
+	return err
+}
+
+// AssignFinding converts echo context to params.
+func (w *ServerInterfaceWrapper) AssignFinding(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id EntityID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params AssignFindingParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Prefer, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Prefer: %s", err))
+		}
+
+		params.Prefer = &Prefer
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AssignFinding(ctx, id, params)
+	return err
+}
+
+// CloseFinding converts echo context to params.
+func (w *ServerInterfaceWrapper) CloseFinding(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id EntityID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CloseFindingParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Prefer, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Prefer: %s", err))
+		}
+
+		params.Prefer = &Prefer
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CloseFinding(ctx, id, params)
+	return err
+}
+
+// PlanRemediation converts echo context to params.
+func (w *ServerInterfaceWrapper) PlanRemediation(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id EntityID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PlanRemediationParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Prefer, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Prefer: %s", err))
+		}
+
+		params.Prefer = &Prefer
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PlanRemediation(ctx, id, params)
+	return err
+}
+
+// ReclassifyFinding converts echo context to params.
+func (w *ServerInterfaceWrapper) ReclassifyFinding(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id EntityID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReclassifyFindingParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Prefer, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Prefer: %s", err))
+		}
+
+		params.Prefer = &Prefer
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ReclassifyFinding(ctx, id, params)
+	return err
+}
+
+// ReturnFinding converts echo context to params.
+func (w *ServerInterfaceWrapper) ReturnFinding(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id EntityID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReturnFindingParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Prefer, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Prefer: %s", err))
+		}
+
+		params.Prefer = &Prefer
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ReturnFinding(ctx, id, params)
+	return err
+}
+
+// SubmitRemediation converts echo context to params.
+func (w *ServerInterfaceWrapper) SubmitRemediation(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id EntityID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params SubmitRemediationParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Prefer, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Prefer: %s", err))
+		}
+
+		params.Prefer = &Prefer
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SubmitRemediation(ctx, id, params)
+	return err
+}
+
+// GetFindingHistory converts echo context to params.
+func (w *ServerInterfaceWrapper) GetFindingHistory(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id EntityID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetFindingHistoryParams
+	// ------------- Optional query parameter "types" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", false, false, "types", ctx.QueryParams(), &params.Types, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter types: %s", err))
+	}
+
+	// ------------- Optional query parameter "subjectId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "subjectId", ctx.QueryParams(), &params.SubjectID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter subjectId: %s", err))
+	}
+
+	// ------------- Optional query parameter "actorId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "actorId", ctx.QueryParams(), &params.ActorID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter actorId: %s", err))
+	}
+
+	// ------------- Optional query parameter "role" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "role", ctx.QueryParams(), &params.Role, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter role: %s", err))
+	}
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "count" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "count", ctx.QueryParams(), &params.Count, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter count: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Strata-Min-Position" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Strata-Min-Position")]; found {
+		var StrataMinPosition MinPosition
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Strata-Min-Position, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Strata-Min-Position", valueList[0], &StrataMinPosition, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Strata-Min-Position: %s", err))
+		}
+
+		params.StrataMinPosition = &StrataMinPosition
+	}
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Prefer, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Prefer: %s", err))
+		}
+
+		params.Prefer = &Prefer
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetFindingHistory(ctx, id, params)
 	return err
 }
 
@@ -4295,6 +6972,105 @@ func (w *ServerInterfaceWrapper) GetSeries(ctx echo.Context) error {
 	return err
 }
 
+// ListJournal converts echo context to params.
+func (w *ServerInterfaceWrapper) ListJournal(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListJournalParams
+	// ------------- Optional query parameter "kind" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "kind", ctx.QueryParams(), &params.Kind, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kind: %s", err))
+	}
+
+	// ------------- Optional query parameter "actorId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "actorId", ctx.QueryParams(), &params.ActorID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter actorId: %s", err))
+	}
+
+	// ------------- Optional query parameter "rule" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "rule", ctx.QueryParams(), &params.Rule, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter rule: %s", err))
+	}
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "count" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "count", ctx.QueryParams(), &params.Count, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter count: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Strata-Min-Position" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Strata-Min-Position")]; found {
+		var StrataMinPosition MinPosition
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Strata-Min-Position, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Strata-Min-Position", valueList[0], &StrataMinPosition, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Strata-Min-Position: %s", err))
+		}
+
+		params.StrataMinPosition = &StrataMinPosition
+	}
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Prefer, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Prefer: %s", err))
+		}
+
+		params.Prefer = &Prefer
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListJournal(ctx, params)
+	return err
+}
+
 // RecordMeasurements converts echo context to params.
 func (w *ServerInterfaceWrapper) RecordMeasurements(ctx echo.Context) error {
 	var err error
@@ -4323,6 +7099,57 @@ func (w *ServerInterfaceWrapper) RecordMeasurements(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.RecordMeasurements(ctx, params)
+	return err
+}
+
+// GetProvenance converts echo context to params.
+func (w *ServerInterfaceWrapper) GetProvenance(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id EntityID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetProvenanceParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Strata-Min-Position" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Strata-Min-Position")]; found {
+		var StrataMinPosition MinPosition
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Strata-Min-Position, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Strata-Min-Position", valueList[0], &StrataMinPosition, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Strata-Min-Position: %s", err))
+		}
+
+		params.StrataMinPosition = &StrataMinPosition
+	}
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Prefer, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Prefer: %s", err))
+		}
+
+		params.Prefer = &Prefer
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetProvenance(ctx, id, params)
 	return err
 }
 
@@ -5112,6 +7939,57 @@ func (w *ServerInterfaceWrapper) RegisterOrganization(ctx echo.Context) error {
 	return err
 }
 
+// GetPerson converts echo context to params.
+func (w *ServerInterfaceWrapper) GetPerson(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id EntityID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetPersonParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Strata-Min-Position" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Strata-Min-Position")]; found {
+		var StrataMinPosition MinPosition
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Strata-Min-Position, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Strata-Min-Position", valueList[0], &StrataMinPosition, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Strata-Min-Position: %s", err))
+		}
+
+		params.StrataMinPosition = &StrataMinPosition
+	}
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Prefer, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Prefer: %s", err))
+		}
+
+		params.Prefer = &Prefer
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetPerson(ctx, id, params)
+	return err
+}
+
 // GetSchema converts echo context to params.
 func (w *ServerInterfaceWrapper) GetSchema(ctx echo.Context) error {
 	var err error
@@ -5145,6 +8023,470 @@ func (w *ServerInterfaceWrapper) GetSchema(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetSchema(ctx, name, params)
+	return err
+}
+
+// GetSegregation converts echo context to params.
+func (w *ServerInterfaceWrapper) GetSegregation(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetSegregationParams
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
+	// ------------- Optional query parameter "dormantDays" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dormantDays", ctx.QueryParams(), &params.DormantDays, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter dormantDays: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Strata-Min-Position" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Strata-Min-Position")]; found {
+		var StrataMinPosition MinPosition
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Strata-Min-Position, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Strata-Min-Position", valueList[0], &StrataMinPosition, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Strata-Min-Position: %s", err))
+		}
+
+		params.StrataMinPosition = &StrataMinPosition
+	}
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Prefer, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Prefer: %s", err))
+		}
+
+		params.Prefer = &Prefer
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetSegregation(ctx, params)
+	return err
+}
+
+// ListSources converts echo context to params.
+func (w *ServerInterfaceWrapper) ListSources(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListSourcesParams
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// ------------- Optional query parameter "channel" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "channel", ctx.QueryParams(), &params.Channel, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter channel: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "count" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "count", ctx.QueryParams(), &params.Count, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter count: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Strata-Min-Position" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Strata-Min-Position")]; found {
+		var StrataMinPosition MinPosition
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Strata-Min-Position, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Strata-Min-Position", valueList[0], &StrataMinPosition, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Strata-Min-Position: %s", err))
+		}
+
+		params.StrataMinPosition = &StrataMinPosition
+	}
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Prefer, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Prefer: %s", err))
+		}
+
+		params.Prefer = &Prefer
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListSources(ctx, params)
+	return err
+}
+
+// RegisterSource converts echo context to params.
+func (w *ServerInterfaceWrapper) RegisterSource(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RegisterSourceParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Prefer, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Prefer: %s", err))
+		}
+
+		params.Prefer = &Prefer
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RegisterSource(ctx, params)
+	return err
+}
+
+// GetSource converts echo context to params.
+func (w *ServerInterfaceWrapper) GetSource(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id EntityID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetSourceParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Strata-Min-Position" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Strata-Min-Position")]; found {
+		var StrataMinPosition MinPosition
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Strata-Min-Position, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Strata-Min-Position", valueList[0], &StrataMinPosition, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Strata-Min-Position: %s", err))
+		}
+
+		params.StrataMinPosition = &StrataMinPosition
+	}
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Prefer, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Prefer: %s", err))
+		}
+
+		params.Prefer = &Prefer
+	}
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch IfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-None-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-None-Match: %s", err))
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetSource(ctx, id, params)
+	return err
+}
+
+// ReinstateSource converts echo context to params.
+func (w *ServerInterfaceWrapper) ReinstateSource(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id EntityID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReinstateSourceParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Prefer, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Prefer: %s", err))
+		}
+
+		params.Prefer = &Prefer
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ReinstateSource(ctx, id, params)
+	return err
+}
+
+// SuspendSource converts echo context to params.
+func (w *ServerInterfaceWrapper) SuspendSource(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id EntityID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params SuspendSourceParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Prefer, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Prefer: %s", err))
+		}
+
+		params.Prefer = &Prefer
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SuspendSource(ctx, id, params)
+	return err
+}
+
+// IngestMeasurements converts echo context to params.
+func (w *ServerInterfaceWrapper) IngestMeasurements(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id EntityID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params IngestMeasurementsParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Strata-Organization" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Strata-Organization")]; found {
+		var StrataOrganization ID
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Strata-Organization, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Strata-Organization", valueList[0], &StrataOrganization, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Strata-Organization: %s", err))
+		}
+
+		params.StrataOrganization = StrataOrganization
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Strata-Organization is required, but not found"))
+	}
+	// ------------- Required header parameter "Strata-Message-Id" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Strata-Message-Id")]; found {
+		var StrataMessageID string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Strata-Message-Id, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Strata-Message-Id", valueList[0], &StrataMessageID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Strata-Message-Id: %s", err))
+		}
+
+		params.StrataMessageID = StrataMessageID
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Strata-Message-Id is required, but not found"))
+	}
+	// ------------- Optional header parameter "Content-Digest" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Content-Digest")]; found {
+		var ContentDigest ContentDigest
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Content-Digest, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Content-Digest", valueList[0], &ContentDigest, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Content-Digest: %s", err))
+		}
+
+		params.ContentDigest = &ContentDigest
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.IngestMeasurements(ctx, id, params)
 	return err
 }
 
@@ -7163,6 +10505,15 @@ func (w *ServerInterfaceWrapper) ImportRevision(ctx echo.Context) error {
 	return err
 }
 
+// GetSystem converts echo context to params.
+func (w *ServerInterfaceWrapper) GetSystem(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetSystem(ctx)
+	return err
+}
+
 // This is a simple interface which specifies echo.Route addition functions which
 // are present on both echo.Echo and echo.Group, since we want to allow using
 // either of them for path registration
@@ -7269,6 +10620,36 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/imports/:id", wrapper.GetImport, options.OperationMiddlewares["getImport"]...)
 	router.GET(options.BaseURL+"/v1/imports/:id/original", wrapper.GetImportOriginal, options.OperationMiddlewares["getImportOriginal"]...)
 	router.GET(options.BaseURL+"/v1/operations/:id", wrapper.GetOperation, options.OperationMiddlewares["getOperation"]...)
+	router.GET(options.BaseURL+"/v1/findings", wrapper.ListFindings, options.OperationMiddlewares["listFindings"]...)
+	router.POST(options.BaseURL+"/v1/findings", wrapper.RaiseFinding, options.OperationMiddlewares["raiseFinding"]...)
+	router.GET(options.BaseURL+"/v1/findings/:id", wrapper.GetFinding, options.OperationMiddlewares["getFinding"]...)
+	router.GET(options.BaseURL+"/v1/findings/:id/history", wrapper.GetFindingHistory, options.OperationMiddlewares["getFindingHistory"]...)
+	router.POST(options.BaseURL+"/v1/findings/:id/commands/assign", wrapper.AssignFinding, options.OperationMiddlewares["assignFinding"]...)
+	router.POST(options.BaseURL+"/v1/findings/:id/commands/reclassify", wrapper.ReclassifyFinding, options.OperationMiddlewares["reclassifyFinding"]...)
+	router.POST(options.BaseURL+"/v1/findings/:id/commands/plan-remediation", wrapper.PlanRemediation, options.OperationMiddlewares["planRemediation"]...)
+	router.POST(options.BaseURL+"/v1/findings/:id/commands/submit-remediation", wrapper.SubmitRemediation, options.OperationMiddlewares["submitRemediation"]...)
+	router.POST(options.BaseURL+"/v1/findings/:id/commands/accept-risk", wrapper.AcceptRisk, options.OperationMiddlewares["acceptRisk"]...)
+	router.POST(options.BaseURL+"/v1/findings/:id/commands/return", wrapper.ReturnFinding, options.OperationMiddlewares["returnFinding"]...)
+	router.POST(options.BaseURL+"/v1/findings/:id/commands/close", wrapper.CloseFinding, options.OperationMiddlewares["closeFinding"]...)
+	router.GET(options.BaseURL+"/v1/evidence", wrapper.ListEvidence, options.OperationMiddlewares["listEvidence"]...)
+	router.POST(options.BaseURL+"/v1/evidence", wrapper.RegisterEvidence, options.OperationMiddlewares["registerEvidence"]...)
+	router.GET(options.BaseURL+"/v1/evidence/:id", wrapper.GetEvidence, options.OperationMiddlewares["getEvidence"]...)
+	router.GET(options.BaseURL+"/v1/evidence/:id/content", wrapper.GetEvidenceContent, options.OperationMiddlewares["getEvidenceContent"]...)
+	router.POST(options.BaseURL+"/v1/evidence/:id/commands/link", wrapper.LinkEvidence, options.OperationMiddlewares["linkEvidence"]...)
+	router.GET(options.BaseURL+"/v1/sources", wrapper.ListSources, options.OperationMiddlewares["listSources"]...)
+	router.POST(options.BaseURL+"/v1/sources", wrapper.RegisterSource, options.OperationMiddlewares["registerSource"]...)
+	router.GET(options.BaseURL+"/v1/sources/:id", wrapper.GetSource, options.OperationMiddlewares["getSource"]...)
+	router.POST(options.BaseURL+"/v1/sources/:id/commands/suspend", wrapper.SuspendSource, options.OperationMiddlewares["suspendSource"]...)
+	router.POST(options.BaseURL+"/v1/sources/:id/commands/reinstate", wrapper.ReinstateSource, options.OperationMiddlewares["reinstateSource"]...)
+	router.POST(options.BaseURL+"/v1/sources/:id/measurements", wrapper.IngestMeasurements, options.OperationMiddlewares["ingestMeasurements"]...)
+	router.GET(options.BaseURL+"/v1/external-changes", wrapper.ListExternalChanges, options.OperationMiddlewares["listExternalChanges"]...)
+	router.GET(options.BaseURL+"/v1/measurements/:id/provenance", wrapper.GetProvenance, options.OperationMiddlewares["getProvenance"]...)
+	router.GET(options.BaseURL+"/v1/journal", wrapper.ListJournal, options.OperationMiddlewares["listJournal"]...)
+	router.GET(options.BaseURL+"/v1/segregation", wrapper.GetSegregation, options.OperationMiddlewares["getSegregation"]...)
+	router.GET(options.BaseURL+"/v1/attestations", wrapper.ListAttestations, options.OperationMiddlewares["listAttestations"]...)
+	router.GET(options.BaseURL+"/v1/attestations/:id/changes", wrapper.GetChangesSinceAttestation, options.OperationMiddlewares["getChangesSinceAttestation"]...)
+	router.GET(options.BaseURL+"/v1/persons/:id", wrapper.GetPerson, options.OperationMiddlewares["getPerson"]...)
+	router.GET(options.BaseURL+"/v1/system", wrapper.GetSystem, options.OperationMiddlewares["getSystem"]...)
 	router.GET(options.BaseURL+"/v1/events", wrapper.ListEvents, options.OperationMiddlewares["listEvents"]...)
 	router.GET(options.BaseURL+"/v1/events/stream", wrapper.StreamEvents, options.OperationMiddlewares["streamEvents"]...)
 	router.GET(options.BaseURL+"/v1/events/:id", wrapper.GetEvent, options.OperationMiddlewares["getEvent"]...)
@@ -7307,7 +10688,53 @@ type DoneResponse struct {
 	Headers DoneResponseHeaders
 }
 
+type EvidenceChangedResponseHeaders struct {
+	ETag               string
+	IdempotentReplayed *string
+	StrataPosition     Position
+}
+type EvidenceChangedJSONResponse struct {
+	Body EvidenceResult
+
+	Headers EvidenceChangedResponseHeaders
+}
+
+type EvidenceCreatedResponseHeaders struct {
+	ETag               string
+	IdempotentReplayed *string
+	Location           string
+	StrataPosition     Position
+}
+type EvidenceCreatedJSONResponse struct {
+	Body EvidenceResult
+
+	Headers EvidenceCreatedResponseHeaders
+}
+
 type FailedApplicationProblemPlusJSONResponse Problem
+
+type FindingChangedResponseHeaders struct {
+	ETag               string
+	IdempotentReplayed *string
+	StrataPosition     Position
+}
+type FindingChangedJSONResponse struct {
+	Body FindingResult
+
+	Headers FindingChangedResponseHeaders
+}
+
+type FindingCreatedResponseHeaders struct {
+	ETag               string
+	IdempotentReplayed *string
+	Location           string
+	StrataPosition     Position
+}
+type FindingCreatedJSONResponse struct {
+	Body FindingResult
+
+	Headers FindingCreatedResponseHeaders
+}
 
 type HealthyJSONResponse HealthReport
 
@@ -7381,6 +10808,29 @@ type SameFileResponseHeaders struct {
 }
 type SameFileResponse struct {
 	Headers SameFileResponseHeaders
+}
+
+type SourceChangedResponseHeaders struct {
+	ETag               string
+	IdempotentReplayed *string
+	StrataPosition     Position
+}
+type SourceChangedJSONResponse struct {
+	Body SourceResult
+
+	Headers SourceChangedResponseHeaders
+}
+
+type SourceCreatedResponseHeaders struct {
+	ETag               string
+	IdempotentReplayed *string
+	Location           string
+	StrataPosition     Position
+}
+type SourceCreatedJSONResponse struct {
+	Body SourceResult
+
+	Headers SourceCreatedResponseHeaders
 }
 
 type StrategyChangedResponseHeaders struct {
@@ -8050,6 +11500,163 @@ func (response ListApprovals5XXApplicationProblemPlusJSONResponse) VisitListAppr
 	return err
 }
 
+type ListAttestationsRequestObject struct {
+	Params ListAttestationsParams
+}
+
+type ListAttestationsResponseObject interface {
+	VisitListAttestationsResponse(w http.ResponseWriter) error
+}
+
+type ListAttestations200ResponseHeaders struct {
+	Link           *string
+	StrataPosition Position
+}
+
+type ListAttestations200JSONResponse struct {
+	Body    AttestationPage
+	Headers ListAttestations200ResponseHeaders
+}
+
+func (response ListAttestations200JSONResponse) VisitListAttestationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAttestations4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    RefusedResponseHeaders
+	StatusCode int
+}
+
+func (response ListAttestations4XXApplicationProblemPlusJSONResponse) VisitListAttestationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAttestations5XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListAttestations5XXApplicationProblemPlusJSONResponse) VisitListAttestationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetChangesSinceAttestationRequestObject struct {
+	ID     EntityID `json:"id"`
+	Params GetChangesSinceAttestationParams
+}
+
+type GetChangesSinceAttestationResponseObject interface {
+	VisitGetChangesSinceAttestationResponse(w http.ResponseWriter) error
+}
+
+type GetChangesSinceAttestation200ResponseHeaders struct {
+	Link           *string
+	StrataPosition Position
+}
+
+type GetChangesSinceAttestation200JSONResponse struct {
+	Body    AttestationChangePage
+	Headers GetChangesSinceAttestation200ResponseHeaders
+}
+
+func (response GetChangesSinceAttestation200JSONResponse) VisitGetChangesSinceAttestationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetChangesSinceAttestation4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    RefusedResponseHeaders
+	StatusCode int
+}
+
+func (response GetChangesSinceAttestation4XXApplicationProblemPlusJSONResponse) VisitGetChangesSinceAttestationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetChangesSinceAttestation5XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetChangesSinceAttestation5XXApplicationProblemPlusJSONResponse) VisitGetChangesSinceAttestationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CountersignRequestObject struct {
 	Body *CountersignJSONRequestBody
 }
@@ -8372,6 +11979,1473 @@ type GetEvent5XXApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetEvent5XXApplicationProblemPlusJSONResponse) VisitGetEventResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEvidenceRequestObject struct {
+	Params ListEvidenceParams
+}
+
+type ListEvidenceResponseObject interface {
+	VisitListEvidenceResponse(w http.ResponseWriter) error
+}
+
+type ListEvidence200ResponseHeaders struct {
+	Link           *string
+	StrataPosition Position
+}
+
+type ListEvidence200JSONResponse struct {
+	Body    EvidencePage
+	Headers ListEvidence200ResponseHeaders
+}
+
+func (response ListEvidence200JSONResponse) VisitListEvidenceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEvidence4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    RefusedResponseHeaders
+	StatusCode int
+}
+
+func (response ListEvidence4XXApplicationProblemPlusJSONResponse) VisitListEvidenceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEvidence5XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListEvidence5XXApplicationProblemPlusJSONResponse) VisitListEvidenceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RegisterEvidenceRequestObject struct {
+	Params RegisterEvidenceParams
+	Body   io.Reader
+}
+
+type RegisterEvidenceResponseObject interface {
+	VisitRegisterEvidenceResponse(w http.ResponseWriter) error
+}
+
+type RegisterEvidence201JSONResponse struct{ EvidenceCreatedJSONResponse }
+
+func (response RegisterEvidence201JSONResponse) VisitRegisterEvidenceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RegisterEvidence204Response = DoneResponse
+
+func (response RegisterEvidence204Response) VisitRegisterEvidenceResponse(w http.ResponseWriter) error {
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(204)
+	return nil
+}
+
+type RegisterEvidence4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    RefusedResponseHeaders
+	StatusCode int
+}
+
+func (response RegisterEvidence4XXApplicationProblemPlusJSONResponse) VisitRegisterEvidenceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RegisterEvidence5XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RegisterEvidence5XXApplicationProblemPlusJSONResponse) VisitRegisterEvidenceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetEvidenceRequestObject struct {
+	ID     EntityID `json:"id"`
+	Params GetEvidenceParams
+}
+
+type GetEvidenceResponseObject interface {
+	VisitGetEvidenceResponse(w http.ResponseWriter) error
+}
+
+type GetEvidence200ResponseHeaders struct {
+	ETag           string
+	StrataPosition Position
+}
+
+type GetEvidence200JSONResponse struct {
+	Body    Evidence
+	Headers GetEvidence200ResponseHeaders
+}
+
+func (response GetEvidence200JSONResponse) VisitGetEvidenceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetEvidence304Response = NotModifiedResponse
+
+func (response GetEvidence304Response) VisitGetEvidenceResponse(w http.ResponseWriter) error {
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(304)
+	return nil
+}
+
+type GetEvidence4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    RefusedResponseHeaders
+	StatusCode int
+}
+
+func (response GetEvidence4XXApplicationProblemPlusJSONResponse) VisitGetEvidenceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetEvidence5XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetEvidence5XXApplicationProblemPlusJSONResponse) VisitGetEvidenceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type LinkEvidenceRequestObject struct {
+	ID     EntityID `json:"id"`
+	Params LinkEvidenceParams
+	Body   *LinkEvidenceJSONRequestBody
+}
+
+type LinkEvidenceResponseObject interface {
+	VisitLinkEvidenceResponse(w http.ResponseWriter) error
+}
+
+type LinkEvidence200JSONResponse struct{ EvidenceChangedJSONResponse }
+
+func (response LinkEvidence200JSONResponse) VisitLinkEvidenceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type LinkEvidence204Response = DoneResponse
+
+func (response LinkEvidence204Response) VisitLinkEvidenceResponse(w http.ResponseWriter) error {
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(204)
+	return nil
+}
+
+type LinkEvidence4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    RefusedResponseHeaders
+	StatusCode int
+}
+
+func (response LinkEvidence4XXApplicationProblemPlusJSONResponse) VisitLinkEvidenceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type LinkEvidence5XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response LinkEvidence5XXApplicationProblemPlusJSONResponse) VisitLinkEvidenceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetEvidenceContentRequestObject struct {
+	ID     EntityID `json:"id"`
+	Params GetEvidenceContentParams
+}
+
+type GetEvidenceContentResponseObject interface {
+	VisitGetEvidenceContentResponse(w http.ResponseWriter) error
+}
+
+type GetEvidenceContent200ResponseHeaders struct {
+	ContentDigest      string
+	ContentDisposition string
+	ETag               string
+}
+
+type GetEvidenceContent200AsteriskResponse struct {
+	Body          io.Reader
+	Headers       GetEvidenceContent200ResponseHeaders
+	ContentType   string
+	ContentLength int64
+}
+
+func (response GetEvidenceContent200AsteriskResponse) VisitGetEvidenceContentResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", response.ContentType)
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Content-Digest", fmt.Sprint(response.Headers.ContentDigest))
+	w.Header().Set("Content-Disposition", fmt.Sprint(response.Headers.ContentDisposition))
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetEvidenceContent304Response = SameFileResponse
+
+func (response GetEvidenceContent304Response) VisitGetEvidenceContentResponse(w http.ResponseWriter) error {
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(304)
+	return nil
+}
+
+type GetEvidenceContent4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    RefusedResponseHeaders
+	StatusCode int
+}
+
+func (response GetEvidenceContent4XXApplicationProblemPlusJSONResponse) VisitGetEvidenceContentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetEvidenceContent5XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetEvidenceContent5XXApplicationProblemPlusJSONResponse) VisitGetEvidenceContentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListExternalChangesRequestObject struct {
+	Params ListExternalChangesParams
+}
+
+type ListExternalChangesResponseObject interface {
+	VisitListExternalChangesResponse(w http.ResponseWriter) error
+}
+
+type ListExternalChanges200ResponseHeaders struct {
+	Link           *string
+	StrataPosition Position
+}
+
+type ListExternalChanges200JSONResponse struct {
+	Body    ExternalChangePage
+	Headers ListExternalChanges200ResponseHeaders
+}
+
+func (response ListExternalChanges200JSONResponse) VisitListExternalChangesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListExternalChanges4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    RefusedResponseHeaders
+	StatusCode int
+}
+
+func (response ListExternalChanges4XXApplicationProblemPlusJSONResponse) VisitListExternalChangesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListExternalChanges5XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListExternalChanges5XXApplicationProblemPlusJSONResponse) VisitListExternalChangesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFindingsRequestObject struct {
+	Params ListFindingsParams
+}
+
+type ListFindingsResponseObject interface {
+	VisitListFindingsResponse(w http.ResponseWriter) error
+}
+
+type ListFindings200ResponseHeaders struct {
+	Link           *string
+	StrataPosition Position
+}
+
+type ListFindings200JSONResponse struct {
+	Body    FindingPage
+	Headers ListFindings200ResponseHeaders
+}
+
+func (response ListFindings200JSONResponse) VisitListFindingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFindings4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    RefusedResponseHeaders
+	StatusCode int
+}
+
+func (response ListFindings4XXApplicationProblemPlusJSONResponse) VisitListFindingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFindings5XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListFindings5XXApplicationProblemPlusJSONResponse) VisitListFindingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RaiseFindingRequestObject struct {
+	Params RaiseFindingParams
+	Body   *RaiseFindingJSONRequestBody
+}
+
+type RaiseFindingResponseObject interface {
+	VisitRaiseFindingResponse(w http.ResponseWriter) error
+}
+
+type RaiseFinding201JSONResponse struct{ FindingCreatedJSONResponse }
+
+func (response RaiseFinding201JSONResponse) VisitRaiseFindingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RaiseFinding204Response = DoneResponse
+
+func (response RaiseFinding204Response) VisitRaiseFindingResponse(w http.ResponseWriter) error {
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(204)
+	return nil
+}
+
+type RaiseFinding4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    RefusedResponseHeaders
+	StatusCode int
+}
+
+func (response RaiseFinding4XXApplicationProblemPlusJSONResponse) VisitRaiseFindingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RaiseFinding5XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RaiseFinding5XXApplicationProblemPlusJSONResponse) VisitRaiseFindingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFindingRequestObject struct {
+	ID     EntityID `json:"id"`
+	Params GetFindingParams
+}
+
+type GetFindingResponseObject interface {
+	VisitGetFindingResponse(w http.ResponseWriter) error
+}
+
+type GetFinding200ResponseHeaders struct {
+	ETag           string
+	StrataPosition Position
+}
+
+type GetFinding200JSONResponse struct {
+	Body    Finding
+	Headers GetFinding200ResponseHeaders
+}
+
+func (response GetFinding200JSONResponse) VisitGetFindingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFinding304Response = NotModifiedResponse
+
+func (response GetFinding304Response) VisitGetFindingResponse(w http.ResponseWriter) error {
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(304)
+	return nil
+}
+
+type GetFinding4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    RefusedResponseHeaders
+	StatusCode int
+}
+
+func (response GetFinding4XXApplicationProblemPlusJSONResponse) VisitGetFindingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFinding5XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetFinding5XXApplicationProblemPlusJSONResponse) VisitGetFindingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcceptRiskRequestObject struct {
+	ID     EntityID `json:"id"`
+	Params AcceptRiskParams
+	Body   *AcceptRiskJSONRequestBody
+}
+
+type AcceptRiskResponseObject interface {
+	VisitAcceptRiskResponse(w http.ResponseWriter) error
+}
+
+type AcceptRisk200JSONResponse struct{ FindingChangedJSONResponse }
+
+func (response AcceptRisk200JSONResponse) VisitAcceptRiskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcceptRisk204Response = DoneResponse
+
+func (response AcceptRisk204Response) VisitAcceptRiskResponse(w http.ResponseWriter) error {
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(204)
+	return nil
+}
+
+type AcceptRisk4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    RefusedResponseHeaders
+	StatusCode int
+}
+
+func (response AcceptRisk4XXApplicationProblemPlusJSONResponse) VisitAcceptRiskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcceptRisk5XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response AcceptRisk5XXApplicationProblemPlusJSONResponse) VisitAcceptRiskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AssignFindingRequestObject struct {
+	ID     EntityID `json:"id"`
+	Params AssignFindingParams
+	Body   *AssignFindingJSONRequestBody
+}
+
+type AssignFindingResponseObject interface {
+	VisitAssignFindingResponse(w http.ResponseWriter) error
+}
+
+type AssignFinding200JSONResponse struct{ FindingChangedJSONResponse }
+
+func (response AssignFinding200JSONResponse) VisitAssignFindingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AssignFinding204Response = DoneResponse
+
+func (response AssignFinding204Response) VisitAssignFindingResponse(w http.ResponseWriter) error {
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(204)
+	return nil
+}
+
+type AssignFinding4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    RefusedResponseHeaders
+	StatusCode int
+}
+
+func (response AssignFinding4XXApplicationProblemPlusJSONResponse) VisitAssignFindingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AssignFinding5XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response AssignFinding5XXApplicationProblemPlusJSONResponse) VisitAssignFindingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseFindingRequestObject struct {
+	ID     EntityID `json:"id"`
+	Params CloseFindingParams
+	Body   *CloseFindingJSONRequestBody
+}
+
+type CloseFindingResponseObject interface {
+	VisitCloseFindingResponse(w http.ResponseWriter) error
+}
+
+type CloseFinding200JSONResponse struct{ FindingChangedJSONResponse }
+
+func (response CloseFinding200JSONResponse) VisitCloseFindingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseFinding204Response = DoneResponse
+
+func (response CloseFinding204Response) VisitCloseFindingResponse(w http.ResponseWriter) error {
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(204)
+	return nil
+}
+
+type CloseFinding4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    RefusedResponseHeaders
+	StatusCode int
+}
+
+func (response CloseFinding4XXApplicationProblemPlusJSONResponse) VisitCloseFindingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseFinding5XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CloseFinding5XXApplicationProblemPlusJSONResponse) VisitCloseFindingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlanRemediationRequestObject struct {
+	ID     EntityID `json:"id"`
+	Params PlanRemediationParams
+	Body   *PlanRemediationJSONRequestBody
+}
+
+type PlanRemediationResponseObject interface {
+	VisitPlanRemediationResponse(w http.ResponseWriter) error
+}
+
+type PlanRemediation200JSONResponse struct{ FindingChangedJSONResponse }
+
+func (response PlanRemediation200JSONResponse) VisitPlanRemediationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlanRemediation204Response = DoneResponse
+
+func (response PlanRemediation204Response) VisitPlanRemediationResponse(w http.ResponseWriter) error {
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(204)
+	return nil
+}
+
+type PlanRemediation4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    RefusedResponseHeaders
+	StatusCode int
+}
+
+func (response PlanRemediation4XXApplicationProblemPlusJSONResponse) VisitPlanRemediationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlanRemediation5XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PlanRemediation5XXApplicationProblemPlusJSONResponse) VisitPlanRemediationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReclassifyFindingRequestObject struct {
+	ID     EntityID `json:"id"`
+	Params ReclassifyFindingParams
+	Body   *ReclassifyFindingJSONRequestBody
+}
+
+type ReclassifyFindingResponseObject interface {
+	VisitReclassifyFindingResponse(w http.ResponseWriter) error
+}
+
+type ReclassifyFinding200JSONResponse struct{ FindingChangedJSONResponse }
+
+func (response ReclassifyFinding200JSONResponse) VisitReclassifyFindingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReclassifyFinding204Response = DoneResponse
+
+func (response ReclassifyFinding204Response) VisitReclassifyFindingResponse(w http.ResponseWriter) error {
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(204)
+	return nil
+}
+
+type ReclassifyFinding4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    RefusedResponseHeaders
+	StatusCode int
+}
+
+func (response ReclassifyFinding4XXApplicationProblemPlusJSONResponse) VisitReclassifyFindingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReclassifyFinding5XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReclassifyFinding5XXApplicationProblemPlusJSONResponse) VisitReclassifyFindingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReturnFindingRequestObject struct {
+	ID     EntityID `json:"id"`
+	Params ReturnFindingParams
+	Body   *ReturnFindingJSONRequestBody
+}
+
+type ReturnFindingResponseObject interface {
+	VisitReturnFindingResponse(w http.ResponseWriter) error
+}
+
+type ReturnFinding200JSONResponse struct{ FindingChangedJSONResponse }
+
+func (response ReturnFinding200JSONResponse) VisitReturnFindingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReturnFinding204Response = DoneResponse
+
+func (response ReturnFinding204Response) VisitReturnFindingResponse(w http.ResponseWriter) error {
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(204)
+	return nil
+}
+
+type ReturnFinding4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    RefusedResponseHeaders
+	StatusCode int
+}
+
+func (response ReturnFinding4XXApplicationProblemPlusJSONResponse) VisitReturnFindingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReturnFinding5XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReturnFinding5XXApplicationProblemPlusJSONResponse) VisitReturnFindingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SubmitRemediationRequestObject struct {
+	ID     EntityID `json:"id"`
+	Params SubmitRemediationParams
+	Body   *SubmitRemediationJSONRequestBody
+}
+
+type SubmitRemediationResponseObject interface {
+	VisitSubmitRemediationResponse(w http.ResponseWriter) error
+}
+
+type SubmitRemediation200JSONResponse struct{ FindingChangedJSONResponse }
+
+func (response SubmitRemediation200JSONResponse) VisitSubmitRemediationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SubmitRemediation204Response = DoneResponse
+
+func (response SubmitRemediation204Response) VisitSubmitRemediationResponse(w http.ResponseWriter) error {
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(204)
+	return nil
+}
+
+type SubmitRemediation4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    RefusedResponseHeaders
+	StatusCode int
+}
+
+func (response SubmitRemediation4XXApplicationProblemPlusJSONResponse) VisitSubmitRemediationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SubmitRemediation5XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response SubmitRemediation5XXApplicationProblemPlusJSONResponse) VisitSubmitRemediationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFindingHistoryRequestObject struct {
+	ID     EntityID `json:"id"`
+	Params GetFindingHistoryParams
+}
+
+type GetFindingHistoryResponseObject interface {
+	VisitGetFindingHistoryResponse(w http.ResponseWriter) error
+}
+
+type GetFindingHistory200ResponseHeaders struct {
+	Link           *string
+	StrataPosition Position
+}
+
+type GetFindingHistory200JSONResponse struct {
+	Body    HistoryPage
+	Headers GetFindingHistory200ResponseHeaders
+}
+
+func (response GetFindingHistory200JSONResponse) VisitGetFindingHistoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFindingHistory4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    RefusedResponseHeaders
+	StatusCode int
+}
+
+func (response GetFindingHistory4XXApplicationProblemPlusJSONResponse) VisitGetFindingHistoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFindingHistory5XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetFindingHistory5XXApplicationProblemPlusJSONResponse) VisitGetFindingHistoryResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -9682,6 +14756,84 @@ func (response GetSeries5XXApplicationProblemPlusJSONResponse) VisitGetSeriesRes
 	return err
 }
 
+type ListJournalRequestObject struct {
+	Params ListJournalParams
+}
+
+type ListJournalResponseObject interface {
+	VisitListJournalResponse(w http.ResponseWriter) error
+}
+
+type ListJournal200ResponseHeaders struct {
+	Link           *string
+	StrataPosition Position
+}
+
+type ListJournal200JSONResponse struct {
+	Body    JournalPage
+	Headers ListJournal200ResponseHeaders
+}
+
+func (response ListJournal200JSONResponse) VisitListJournalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListJournal4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    RefusedResponseHeaders
+	StatusCode int
+}
+
+func (response ListJournal4XXApplicationProblemPlusJSONResponse) VisitListJournalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListJournal5XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListJournal5XXApplicationProblemPlusJSONResponse) VisitListJournalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type RecordMeasurementsRequestObject struct {
 	Params RecordMeasurementsParams
 	Body   *RecordMeasurementsJSONRequestBody
@@ -9750,6 +14902,81 @@ type RecordMeasurements5XXApplicationProblemPlusJSONResponse struct {
 }
 
 func (response RecordMeasurements5XXApplicationProblemPlusJSONResponse) VisitRecordMeasurementsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProvenanceRequestObject struct {
+	ID     EntityID `json:"id"`
+	Params GetProvenanceParams
+}
+
+type GetProvenanceResponseObject interface {
+	VisitGetProvenanceResponse(w http.ResponseWriter) error
+}
+
+type GetProvenance200ResponseHeaders struct {
+	StrataPosition Position
+}
+
+type GetProvenance200JSONResponse struct {
+	Body    Provenance
+	Headers GetProvenance200ResponseHeaders
+}
+
+func (response GetProvenance200JSONResponse) VisitGetProvenanceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProvenance4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    RefusedResponseHeaders
+	StatusCode int
+}
+
+func (response GetProvenance4XXApplicationProblemPlusJSONResponse) VisitGetProvenanceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProvenance5XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetProvenance5XXApplicationProblemPlusJSONResponse) VisitGetProvenanceResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -10884,6 +16111,81 @@ func (response RegisterOrganization5XXApplicationProblemPlusJSONResponse) VisitR
 	return err
 }
 
+type GetPersonRequestObject struct {
+	ID     EntityID `json:"id"`
+	Params GetPersonParams
+}
+
+type GetPersonResponseObject interface {
+	VisitGetPersonResponse(w http.ResponseWriter) error
+}
+
+type GetPerson200ResponseHeaders struct {
+	StrataPosition Position
+}
+
+type GetPerson200JSONResponse struct {
+	Body    Person
+	Headers GetPerson200ResponseHeaders
+}
+
+func (response GetPerson200JSONResponse) VisitGetPersonResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPerson4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    RefusedResponseHeaders
+	StatusCode int
+}
+
+func (response GetPerson4XXApplicationProblemPlusJSONResponse) VisitGetPersonResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPerson5XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetPerson5XXApplicationProblemPlusJSONResponse) VisitGetPersonResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetSchemaRequestObject struct {
 	Name   string `json:"name"`
 	Params GetSchemaParams
@@ -10945,6 +16247,591 @@ func (response GetSchema4XXApplicationProblemPlusJSONResponse) VisitGetSchemaRes
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
 	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSegregationRequestObject struct {
+	Params GetSegregationParams
+}
+
+type GetSegregationResponseObject interface {
+	VisitGetSegregationResponse(w http.ResponseWriter) error
+}
+
+type GetSegregation200ResponseHeaders struct {
+	StrataPosition Position
+}
+
+type GetSegregation200JSONResponse struct {
+	Body    Segregation
+	Headers GetSegregation200ResponseHeaders
+}
+
+func (response GetSegregation200JSONResponse) VisitGetSegregationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSegregation4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    RefusedResponseHeaders
+	StatusCode int
+}
+
+func (response GetSegregation4XXApplicationProblemPlusJSONResponse) VisitGetSegregationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSegregation5XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetSegregation5XXApplicationProblemPlusJSONResponse) VisitGetSegregationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSourcesRequestObject struct {
+	Params ListSourcesParams
+}
+
+type ListSourcesResponseObject interface {
+	VisitListSourcesResponse(w http.ResponseWriter) error
+}
+
+type ListSources200ResponseHeaders struct {
+	Link           *string
+	StrataPosition Position
+}
+
+type ListSources200JSONResponse struct {
+	Body    SourcePage
+	Headers ListSources200ResponseHeaders
+}
+
+func (response ListSources200JSONResponse) VisitListSourcesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSources4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    RefusedResponseHeaders
+	StatusCode int
+}
+
+func (response ListSources4XXApplicationProblemPlusJSONResponse) VisitListSourcesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSources5XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListSources5XXApplicationProblemPlusJSONResponse) VisitListSourcesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RegisterSourceRequestObject struct {
+	Params RegisterSourceParams
+	Body   *RegisterSourceJSONRequestBody
+}
+
+type RegisterSourceResponseObject interface {
+	VisitRegisterSourceResponse(w http.ResponseWriter) error
+}
+
+type RegisterSource201JSONResponse struct{ SourceCreatedJSONResponse }
+
+func (response RegisterSource201JSONResponse) VisitRegisterSourceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RegisterSource204Response = DoneResponse
+
+func (response RegisterSource204Response) VisitRegisterSourceResponse(w http.ResponseWriter) error {
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(204)
+	return nil
+}
+
+type RegisterSource4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    RefusedResponseHeaders
+	StatusCode int
+}
+
+func (response RegisterSource4XXApplicationProblemPlusJSONResponse) VisitRegisterSourceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RegisterSource5XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RegisterSource5XXApplicationProblemPlusJSONResponse) VisitRegisterSourceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSourceRequestObject struct {
+	ID     EntityID `json:"id"`
+	Params GetSourceParams
+}
+
+type GetSourceResponseObject interface {
+	VisitGetSourceResponse(w http.ResponseWriter) error
+}
+
+type GetSource200ResponseHeaders struct {
+	ETag           string
+	StrataPosition Position
+}
+
+type GetSource200JSONResponse struct {
+	Body    Source
+	Headers GetSource200ResponseHeaders
+}
+
+func (response GetSource200JSONResponse) VisitGetSourceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSource304Response = NotModifiedResponse
+
+func (response GetSource304Response) VisitGetSourceResponse(w http.ResponseWriter) error {
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(304)
+	return nil
+}
+
+type GetSource4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    RefusedResponseHeaders
+	StatusCode int
+}
+
+func (response GetSource4XXApplicationProblemPlusJSONResponse) VisitGetSourceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSource5XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetSource5XXApplicationProblemPlusJSONResponse) VisitGetSourceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReinstateSourceRequestObject struct {
+	ID     EntityID `json:"id"`
+	Params ReinstateSourceParams
+	Body   *ReinstateSourceJSONRequestBody
+}
+
+type ReinstateSourceResponseObject interface {
+	VisitReinstateSourceResponse(w http.ResponseWriter) error
+}
+
+type ReinstateSource200JSONResponse struct{ SourceChangedJSONResponse }
+
+func (response ReinstateSource200JSONResponse) VisitReinstateSourceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReinstateSource204Response = DoneResponse
+
+func (response ReinstateSource204Response) VisitReinstateSourceResponse(w http.ResponseWriter) error {
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(204)
+	return nil
+}
+
+type ReinstateSource4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    RefusedResponseHeaders
+	StatusCode int
+}
+
+func (response ReinstateSource4XXApplicationProblemPlusJSONResponse) VisitReinstateSourceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReinstateSource5XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReinstateSource5XXApplicationProblemPlusJSONResponse) VisitReinstateSourceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SuspendSourceRequestObject struct {
+	ID     EntityID `json:"id"`
+	Params SuspendSourceParams
+	Body   *SuspendSourceJSONRequestBody
+}
+
+type SuspendSourceResponseObject interface {
+	VisitSuspendSourceResponse(w http.ResponseWriter) error
+}
+
+type SuspendSource200JSONResponse struct{ SourceChangedJSONResponse }
+
+func (response SuspendSource200JSONResponse) VisitSuspendSourceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SuspendSource204Response = DoneResponse
+
+func (response SuspendSource204Response) VisitSuspendSourceResponse(w http.ResponseWriter) error {
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(204)
+	return nil
+}
+
+type SuspendSource4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    RefusedResponseHeaders
+	StatusCode int
+}
+
+func (response SuspendSource4XXApplicationProblemPlusJSONResponse) VisitSuspendSourceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SuspendSource5XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response SuspendSource5XXApplicationProblemPlusJSONResponse) VisitSuspendSourceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type IngestMeasurementsRequestObject struct {
+	ID     EntityID `json:"id"`
+	Params IngestMeasurementsParams
+	Body   *IngestMeasurementsJSONRequestBody
+}
+
+type IngestMeasurementsResponseObject interface {
+	VisitIngestMeasurementsResponse(w http.ResponseWriter) error
+}
+
+type IngestMeasurements200ResponseHeaders struct {
+	IdempotentReplayed *string
+	StrataPosition     Position
+}
+
+type IngestMeasurements200JSONResponse struct {
+	Body    MeasurementsIngested
+	Headers IngestMeasurements200ResponseHeaders
+}
+
+func (response IngestMeasurements200JSONResponse) VisitIngestMeasurementsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type IngestMeasurements4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    RefusedResponseHeaders
+	StatusCode int
+}
+
+func (response IngestMeasurements4XXApplicationProblemPlusJSONResponse) VisitIngestMeasurementsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type IngestMeasurements5XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response IngestMeasurements5XXApplicationProblemPlusJSONResponse) VisitIngestMeasurementsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
@@ -13368,6 +19255,79 @@ func (response ImportRevision5XXApplicationProblemPlusJSONResponse) VisitImportR
 	return err
 }
 
+type GetSystemRequestObject struct {
+}
+
+type GetSystemResponseObject interface {
+	VisitGetSystemResponse(w http.ResponseWriter) error
+}
+
+type GetSystem200ResponseHeaders struct {
+	StrataPosition Position
+}
+
+type GetSystem200JSONResponse struct {
+	Body    System
+	Headers GetSystem200ResponseHeaders
+}
+
+func (response GetSystem200JSONResponse) VisitGetSystemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSystem4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    RefusedResponseHeaders
+	StatusCode int
+}
+
+func (response GetSystem4XXApplicationProblemPlusJSONResponse) VisitGetSystemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSystem5XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetSystem5XXApplicationProblemPlusJSONResponse) VisitGetSystemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
 	// GetDocs This document to read and to try out
@@ -13397,6 +19357,12 @@ type StrictServerInterface interface {
 	// ListApprovals The register of approvals, the earliest first
 	// (GET /v1/approvals)
 	ListApprovals(ctx context.Context, request ListApprovalsRequestObject) (ListApprovalsResponseObject, error)
+	// ListAttestations Periods that were attested, the earliest first
+	// (GET /v1/attestations)
+	ListAttestations(ctx context.Context, request ListAttestationsRequestObject) (ListAttestationsResponseObject, error)
+	// GetChangesSinceAttestation What changed of an attested period since it was attested
+	// (GET /v1/attestations/{id}/changes)
+	GetChangesSinceAttestation(ctx context.Context, request GetChangesSinceAttestationRequestObject) (GetChangesSinceAttestationResponseObject, error)
 	// Countersign Agree to another person's command
 	// (POST /v1/countersignatures)
 	Countersign(ctx context.Context, request CountersignRequestObject) (CountersignResponseObject, error)
@@ -13409,6 +19375,57 @@ type StrictServerInterface interface {
 	// GetEvent One event as it was recorded
 	// (GET /v1/events/{id})
 	GetEvent(ctx context.Context, request GetEventRequestObject) (GetEventResponseObject, error)
+	// ListEvidence Evidence, the earliest first
+	// (GET /v1/evidence)
+	ListEvidence(ctx context.Context, request ListEvidenceRequestObject) (ListEvidenceResponseObject, error)
+	// RegisterEvidence Register bytes as evidence
+	// (POST /v1/evidence)
+	RegisterEvidence(ctx context.Context, request RegisterEvidenceRequestObject) (RegisterEvidenceResponseObject, error)
+	// GetEvidence A piece of evidence and what it concerns
+	// (GET /v1/evidence/{id})
+	GetEvidence(ctx context.Context, request GetEvidenceRequestObject) (GetEvidenceResponseObject, error)
+	// LinkEvidence Say what a piece of evidence concerns
+	// (POST /v1/evidence/{id}/commands/link)
+	LinkEvidence(ctx context.Context, request LinkEvidenceRequestObject) (LinkEvidenceResponseObject, error)
+	// GetEvidenceContent The bytes of a piece of evidence
+	// (GET /v1/evidence/{id}/content)
+	GetEvidenceContent(ctx context.Context, request GetEvidenceContentRequestObject) (GetEvidenceContentResponseObject, error)
+	// ListExternalChanges What came from outside, the earliest first
+	// (GET /v1/external-changes)
+	ListExternalChanges(ctx context.Context, request ListExternalChangesRequestObject) (ListExternalChangesResponseObject, error)
+	// ListFindings Findings, the longest raised first
+	// (GET /v1/findings)
+	ListFindings(ctx context.Context, request ListFindingsRequestObject) (ListFindingsResponseObject, error)
+	// RaiseFinding Record a deviation
+	// (POST /v1/findings)
+	RaiseFinding(ctx context.Context, request RaiseFindingRequestObject) (RaiseFindingResponseObject, error)
+	// GetFinding A finding and what became of it
+	// (GET /v1/findings/{id})
+	GetFinding(ctx context.Context, request GetFindingRequestObject) (GetFindingResponseObject, error)
+	// AcceptRisk Decide to live with a finding for a time
+	// (POST /v1/findings/{id}/commands/accept-risk)
+	AcceptRisk(ctx context.Context, request AcceptRiskRequestObject) (AcceptRiskResponseObject, error)
+	// AssignFinding Say who answers for it, and by when
+	// (POST /v1/findings/{id}/commands/assign)
+	AssignFinding(ctx context.Context, request AssignFindingRequestObject) (AssignFindingResponseObject, error)
+	// CloseFinding Sign that a finding is over
+	// (POST /v1/findings/{id}/commands/close)
+	CloseFinding(ctx context.Context, request CloseFindingRequestObject) (CloseFindingResponseObject, error)
+	// PlanRemediation Answer a finding and say what will be done
+	// (POST /v1/findings/{id}/commands/plan-remediation)
+	PlanRemediation(ctx context.Context, request PlanRemediationRequestObject) (PlanRemediationResponseObject, error)
+	// ReclassifyFinding Change severity or kind
+	// (POST /v1/findings/{id}/commands/reclassify)
+	ReclassifyFinding(ctx context.Context, request ReclassifyFindingRequestObject) (ReclassifyFindingResponseObject, error)
+	// ReturnFinding Say that a finding is not over
+	// (POST /v1/findings/{id}/commands/return)
+	ReturnFinding(ctx context.Context, request ReturnFindingRequestObject) (ReturnFindingResponseObject, error)
+	// SubmitRemediation Say that the plan was carried out, with evidence
+	// (POST /v1/findings/{id}/commands/submit-remediation)
+	SubmitRemediation(ctx context.Context, request SubmitRemediationRequestObject) (SubmitRemediationResponseObject, error)
+	// GetFindingHistory What happened to a finding, oldest first
+	// (GET /v1/findings/{id}/history)
+	GetFindingHistory(ctx context.Context, request GetFindingHistoryRequestObject) (GetFindingHistoryResponseObject, error)
 	// ListImports Documents that were brought in, the earliest first
 	// (GET /v1/imports)
 	ListImports(ctx context.Context, request ListImportsRequestObject) (ListImportsResponseObject, error)
@@ -13454,9 +19471,15 @@ type StrictServerInterface interface {
 	// GetSeries Targets and live measurements
 	// (GET /v1/indicators/{id}/series)
 	GetSeries(ctx context.Context, request GetSeriesRequestObject) (GetSeriesResponseObject, error)
+	// ListJournal The journal, the earliest first
+	// (GET /v1/journal)
+	ListJournal(ctx context.Context, request ListJournalRequestObject) (ListJournalResponseObject, error)
 	// RecordMeasurements Record, correct and void up to 1,000 measurements
 	// (POST /v1/measurements)
 	RecordMeasurements(ctx context.Context, request RecordMeasurementsRequestObject) (RecordMeasurementsResponseObject, error)
+	// GetProvenance Where a number comes from
+	// (GET /v1/measurements/{id}/provenance)
+	GetProvenance(ctx context.Context, request GetProvenanceRequestObject) (GetProvenanceResponseObject, error)
 	// GetOperation How far something is that takes long
 	// (GET /v1/operations/{id})
 	GetOperation(ctx context.Context, request GetOperationRequestObject) (GetOperationResponseObject, error)
@@ -13496,9 +19519,33 @@ type StrictServerInterface interface {
 	// RegisterOrganization Register an organization
 	// (POST /v1/organizations)
 	RegisterOrganization(ctx context.Context, request RegisterOrganizationRequestObject) (RegisterOrganizationResponseObject, error)
+	// GetPerson Where a person occurs, and until when that must be kept
+	// (GET /v1/persons/{id})
+	GetPerson(ctx context.Context, request GetPersonRequestObject) (GetPersonResponseObject, error)
 	// GetSchema The JSON Schema of an event type
 	// (GET /v1/schemas/{name})
 	GetSchema(ctx context.Context, request GetSchemaRequestObject) (GetSchemaResponseObject, error)
+	// GetSegregation How well duties are kept apart
+	// (GET /v1/segregation)
+	GetSegregation(ctx context.Context, request GetSegregationRequestObject) (GetSegregationResponseObject, error)
+	// ListSources Registered sources, the earliest first
+	// (GET /v1/sources)
+	ListSources(ctx context.Context, request ListSourcesRequestObject) (ListSourcesResponseObject, error)
+	// RegisterSource Register a system that sends measurements
+	// (POST /v1/sources)
+	RegisterSource(ctx context.Context, request RegisterSourceRequestObject) (RegisterSourceResponseObject, error)
+	// GetSource A source, its terms and how it does
+	// (GET /v1/sources/{id})
+	GetSource(ctx context.Context, request GetSourceRequestObject) (GetSourceResponseObject, error)
+	// ReinstateSource Take from a suspended source again
+	// (POST /v1/sources/{id}/commands/reinstate)
+	ReinstateSource(ctx context.Context, request ReinstateSourceRequestObject) (ReinstateSourceResponseObject, error)
+	// SuspendSource Take nothing more from a source
+	// (POST /v1/sources/{id}/commands/suspend)
+	SuspendSource(ctx context.Context, request SuspendSourceRequestObject) (SuspendSourceResponseObject, error)
+	// IngestMeasurements Bring in measurements as a registered source
+	// (POST /v1/sources/{id}/measurements)
+	IngestMeasurements(ctx context.Context, request IngestMeasurementsRequestObject) (IngestMeasurementsResponseObject, error)
 	// ListStrategies Strategies, the newest first
 	// (GET /v1/strategies)
 	ListStrategies(ctx context.Context, request ListStrategiesRequestObject) (ListStrategiesResponseObject, error)
@@ -13580,6 +19627,9 @@ type StrictServerInterface interface {
 	// ImportRevision Import a StratML document as the next revision
 	// (POST /v1/strategies/{id}/stratml)
 	ImportRevision(ctx context.Context, request ImportRevisionRequestObject) (ImportRevisionResponseObject, error)
+	// GetSystem How the installation does
+	// (GET /v1/system)
+	GetSystem(ctx context.Context, request GetSystemRequestObject) (GetSystemResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx echo.Context, request any) (any, error)
@@ -13815,6 +19865,57 @@ func (sh *strictHandler) ListApprovals(ctx echo.Context, params ListApprovalsPar
 	return nil
 }
 
+// ListAttestations operation middleware
+func (sh *strictHandler) ListAttestations(ctx echo.Context, params ListAttestationsParams) error {
+	var request ListAttestationsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListAttestations(ctx.Request().Context(), request.(ListAttestationsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListAttestations")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListAttestationsResponseObject); ok {
+		return validResponse.VisitListAttestationsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetChangesSinceAttestation operation middleware
+func (sh *strictHandler) GetChangesSinceAttestation(ctx echo.Context, id EntityID, params GetChangesSinceAttestationParams) error {
+	var request GetChangesSinceAttestationRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetChangesSinceAttestation(ctx.Request().Context(), request.(GetChangesSinceAttestationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetChangesSinceAttestation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetChangesSinceAttestationResponseObject); ok {
+		return validResponse.VisitGetChangesSinceAttestationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // Countersign operation middleware
 func (sh *strictHandler) Countersign(ctx echo.Context) error {
 	var request CountersignRequestObject
@@ -13931,6 +20032,652 @@ func (sh *strictHandler) GetEvent(ctx echo.Context, id EntityID, params GetEvent
 		return err
 	} else if validResponse, ok := response.(GetEventResponseObject); ok {
 		return validResponse.VisitGetEventResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListEvidence operation middleware
+func (sh *strictHandler) ListEvidence(ctx echo.Context, params ListEvidenceParams) error {
+	var request ListEvidenceRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListEvidence(ctx.Request().Context(), request.(ListEvidenceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListEvidence")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListEvidenceResponseObject); ok {
+		return validResponse.VisitListEvidenceResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RegisterEvidence operation middleware
+func (sh *strictHandler) RegisterEvidence(ctx echo.Context, params RegisterEvidenceParams) error {
+	var request RegisterEvidenceRequestObject
+
+	request.Params = params
+
+	request.Body = ctx.Request().Body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RegisterEvidence(ctx.Request().Context(), request.(RegisterEvidenceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RegisterEvidence")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RegisterEvidenceResponseObject); ok {
+		return validResponse.VisitRegisterEvidenceResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetEvidence operation middleware
+func (sh *strictHandler) GetEvidence(ctx echo.Context, id EntityID, params GetEvidenceParams) error {
+	var request GetEvidenceRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetEvidence(ctx.Request().Context(), request.(GetEvidenceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetEvidence")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetEvidenceResponseObject); ok {
+		return validResponse.VisitGetEvidenceResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// LinkEvidence operation middleware
+func (sh *strictHandler) LinkEvidence(ctx echo.Context, id EntityID, params LinkEvidenceParams) error {
+	var request LinkEvidenceRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	var body LinkEvidenceJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.LinkEvidence(ctx.Request().Context(), request.(LinkEvidenceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "LinkEvidence")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(LinkEvidenceResponseObject); ok {
+		return validResponse.VisitLinkEvidenceResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetEvidenceContent operation middleware
+func (sh *strictHandler) GetEvidenceContent(ctx echo.Context, id EntityID, params GetEvidenceContentParams) error {
+	var request GetEvidenceContentRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetEvidenceContent(ctx.Request().Context(), request.(GetEvidenceContentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetEvidenceContent")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetEvidenceContentResponseObject); ok {
+		return validResponse.VisitGetEvidenceContentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListExternalChanges operation middleware
+func (sh *strictHandler) ListExternalChanges(ctx echo.Context, params ListExternalChangesParams) error {
+	var request ListExternalChangesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListExternalChanges(ctx.Request().Context(), request.(ListExternalChangesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListExternalChanges")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListExternalChangesResponseObject); ok {
+		return validResponse.VisitListExternalChangesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListFindings operation middleware
+func (sh *strictHandler) ListFindings(ctx echo.Context, params ListFindingsParams) error {
+	var request ListFindingsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListFindings(ctx.Request().Context(), request.(ListFindingsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListFindings")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListFindingsResponseObject); ok {
+		return validResponse.VisitListFindingsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RaiseFinding operation middleware
+func (sh *strictHandler) RaiseFinding(ctx echo.Context, params RaiseFindingParams) error {
+	var request RaiseFindingRequestObject
+
+	request.Params = params
+
+	var body RaiseFindingJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RaiseFinding(ctx.Request().Context(), request.(RaiseFindingRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RaiseFinding")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RaiseFindingResponseObject); ok {
+		return validResponse.VisitRaiseFindingResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetFinding operation middleware
+func (sh *strictHandler) GetFinding(ctx echo.Context, id EntityID, params GetFindingParams) error {
+	var request GetFindingRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetFinding(ctx.Request().Context(), request.(GetFindingRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetFinding")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetFindingResponseObject); ok {
+		return validResponse.VisitGetFindingResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// AcceptRisk operation middleware
+func (sh *strictHandler) AcceptRisk(ctx echo.Context, id EntityID, params AcceptRiskParams) error {
+	var request AcceptRiskRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	var body AcceptRiskJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AcceptRisk(ctx.Request().Context(), request.(AcceptRiskRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AcceptRisk")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(AcceptRiskResponseObject); ok {
+		return validResponse.VisitAcceptRiskResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// AssignFinding operation middleware
+func (sh *strictHandler) AssignFinding(ctx echo.Context, id EntityID, params AssignFindingParams) error {
+	var request AssignFindingRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	var body AssignFindingJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AssignFinding(ctx.Request().Context(), request.(AssignFindingRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AssignFinding")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(AssignFindingResponseObject); ok {
+		return validResponse.VisitAssignFindingResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CloseFinding operation middleware
+func (sh *strictHandler) CloseFinding(ctx echo.Context, id EntityID, params CloseFindingParams) error {
+	var request CloseFindingRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	var body CloseFindingJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CloseFinding(ctx.Request().Context(), request.(CloseFindingRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CloseFinding")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CloseFindingResponseObject); ok {
+		return validResponse.VisitCloseFindingResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PlanRemediation operation middleware
+func (sh *strictHandler) PlanRemediation(ctx echo.Context, id EntityID, params PlanRemediationParams) error {
+	var request PlanRemediationRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	var body PlanRemediationJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PlanRemediation(ctx.Request().Context(), request.(PlanRemediationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PlanRemediation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PlanRemediationResponseObject); ok {
+		return validResponse.VisitPlanRemediationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ReclassifyFinding operation middleware
+func (sh *strictHandler) ReclassifyFinding(ctx echo.Context, id EntityID, params ReclassifyFindingParams) error {
+	var request ReclassifyFindingRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	var body ReclassifyFindingJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReclassifyFinding(ctx.Request().Context(), request.(ReclassifyFindingRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReclassifyFinding")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ReclassifyFindingResponseObject); ok {
+		return validResponse.VisitReclassifyFindingResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ReturnFinding operation middleware
+func (sh *strictHandler) ReturnFinding(ctx echo.Context, id EntityID, params ReturnFindingParams) error {
+	var request ReturnFindingRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	var body ReturnFindingJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReturnFinding(ctx.Request().Context(), request.(ReturnFindingRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReturnFinding")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ReturnFindingResponseObject); ok {
+		return validResponse.VisitReturnFindingResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// SubmitRemediation operation middleware
+func (sh *strictHandler) SubmitRemediation(ctx echo.Context, id EntityID, params SubmitRemediationParams) error {
+	var request SubmitRemediationRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	var body SubmitRemediationJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SubmitRemediation(ctx.Request().Context(), request.(SubmitRemediationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SubmitRemediation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SubmitRemediationResponseObject); ok {
+		return validResponse.VisitSubmitRemediationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetFindingHistory operation middleware
+func (sh *strictHandler) GetFindingHistory(ctx echo.Context, id EntityID, params GetFindingHistoryParams) error {
+	var request GetFindingHistoryRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetFindingHistory(ctx.Request().Context(), request.(GetFindingHistoryRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetFindingHistory")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetFindingHistoryResponseObject); ok {
+		return validResponse.VisitGetFindingHistoryResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -14509,6 +21256,31 @@ func (sh *strictHandler) GetSeries(ctx echo.Context, id EntityID, params GetSeri
 	return nil
 }
 
+// ListJournal operation middleware
+func (sh *strictHandler) ListJournal(ctx echo.Context, params ListJournalParams) error {
+	var request ListJournalRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListJournal(ctx.Request().Context(), request.(ListJournalRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListJournal")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListJournalResponseObject); ok {
+		return validResponse.VisitListJournalResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // RecordMeasurements operation middleware
 func (sh *strictHandler) RecordMeasurements(ctx echo.Context, params RecordMeasurementsParams) error {
 	var request RecordMeasurementsRequestObject
@@ -14551,6 +21323,32 @@ func (sh *strictHandler) RecordMeasurements(ctx echo.Context, params RecordMeasu
 		return err
 	} else if validResponse, ok := response.(RecordMeasurementsResponseObject); ok {
 		return validResponse.VisitRecordMeasurementsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetProvenance operation middleware
+func (sh *strictHandler) GetProvenance(ctx echo.Context, id EntityID, params GetProvenanceParams) error {
+	var request GetProvenanceRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetProvenance(ctx.Request().Context(), request.(GetProvenanceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetProvenance")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetProvenanceResponseObject); ok {
+		return validResponse.VisitGetProvenanceResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -15066,6 +21864,32 @@ func (sh *strictHandler) RegisterOrganization(ctx echo.Context, params RegisterO
 	return nil
 }
 
+// GetPerson operation middleware
+func (sh *strictHandler) GetPerson(ctx echo.Context, id EntityID, params GetPersonParams) error {
+	var request GetPersonRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetPerson(ctx.Request().Context(), request.(GetPersonRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetPerson")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetPersonResponseObject); ok {
+		return validResponse.VisitGetPersonResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // GetSchema operation middleware
 func (sh *strictHandler) GetSchema(ctx echo.Context, name string, params GetSchemaParams) error {
 	var request GetSchemaRequestObject
@@ -15086,6 +21910,277 @@ func (sh *strictHandler) GetSchema(ctx echo.Context, name string, params GetSche
 		return err
 	} else if validResponse, ok := response.(GetSchemaResponseObject); ok {
 		return validResponse.VisitGetSchemaResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetSegregation operation middleware
+func (sh *strictHandler) GetSegregation(ctx echo.Context, params GetSegregationParams) error {
+	var request GetSegregationRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetSegregation(ctx.Request().Context(), request.(GetSegregationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetSegregation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetSegregationResponseObject); ok {
+		return validResponse.VisitGetSegregationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListSources operation middleware
+func (sh *strictHandler) ListSources(ctx echo.Context, params ListSourcesParams) error {
+	var request ListSourcesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListSources(ctx.Request().Context(), request.(ListSourcesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListSources")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListSourcesResponseObject); ok {
+		return validResponse.VisitListSourcesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RegisterSource operation middleware
+func (sh *strictHandler) RegisterSource(ctx echo.Context, params RegisterSourceParams) error {
+	var request RegisterSourceRequestObject
+
+	request.Params = params
+
+	var body RegisterSourceJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RegisterSource(ctx.Request().Context(), request.(RegisterSourceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RegisterSource")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RegisterSourceResponseObject); ok {
+		return validResponse.VisitRegisterSourceResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetSource operation middleware
+func (sh *strictHandler) GetSource(ctx echo.Context, id EntityID, params GetSourceParams) error {
+	var request GetSourceRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetSource(ctx.Request().Context(), request.(GetSourceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetSource")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetSourceResponseObject); ok {
+		return validResponse.VisitGetSourceResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ReinstateSource operation middleware
+func (sh *strictHandler) ReinstateSource(ctx echo.Context, id EntityID, params ReinstateSourceParams) error {
+	var request ReinstateSourceRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	var body ReinstateSourceJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReinstateSource(ctx.Request().Context(), request.(ReinstateSourceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReinstateSource")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ReinstateSourceResponseObject); ok {
+		return validResponse.VisitReinstateSourceResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// SuspendSource operation middleware
+func (sh *strictHandler) SuspendSource(ctx echo.Context, id EntityID, params SuspendSourceParams) error {
+	var request SuspendSourceRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	var body SuspendSourceJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SuspendSource(ctx.Request().Context(), request.(SuspendSourceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SuspendSource")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SuspendSourceResponseObject); ok {
+		return validResponse.VisitSuspendSourceResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// IngestMeasurements operation middleware
+func (sh *strictHandler) IngestMeasurements(ctx echo.Context, id EntityID, params IngestMeasurementsParams) error {
+	var request IngestMeasurementsRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	var body IngestMeasurementsJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.IngestMeasurements(ctx.Request().Context(), request.(IngestMeasurementsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "IngestMeasurements")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(IngestMeasurementsResponseObject); ok {
+		return validResponse.VisitIngestMeasurementsResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -16226,6 +23321,29 @@ func (sh *strictHandler) ImportRevision(ctx echo.Context, id EntityID, params Im
 		return err
 	} else if validResponse, ok := response.(ImportRevisionResponseObject); ok {
 		return validResponse.VisitImportRevisionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetSystem operation middleware
+func (sh *strictHandler) GetSystem(ctx echo.Context) error {
+	var request GetSystemRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetSystem(ctx.Request().Context(), request.(GetSystemRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetSystem")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetSystemResponseObject); ok {
+		return validResponse.VisitGetSystemResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -213,7 +213,11 @@ func (c *checker) objections(r *http.Request, status int, h http.Header, body []
 		}
 	}
 	media := mediaType(h)
-	switch schema, ok := allowed.content[media]; {
+	schema, ok := allowed.content[media]
+	if _, any := allowed.content["*/*"]; any && media != "" {
+		ok = true
+	}
+	switch {
 	case len(allowed.content) == 0:
 		if media != "" {
 			object("%s where the contract has no body", media)

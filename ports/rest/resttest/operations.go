@@ -20,6 +20,7 @@ import (
 type Operation struct {
 	ID, Method, Path string
 	Public           bool
+	Signed           bool               // by a source, instead of a token
 	Media            string             // of the body; "" = none
 	Body             *jsonschema.Schema // of a JSON body
 	Parameters       []Parameter
@@ -72,6 +73,9 @@ var operations = sync.OnceValues(func() ([]Operation, error) {
 	for path, item := range doc.Paths.Map() {
 		for method, o := range item.Operations() {
 			op := Operation{ID: o.OperationID, Method: method, Path: path, Public: o.Security != nil && len(*o.Security) == 0}
+			if o.Security != nil {
+				op.Signed = slices.ContainsFunc(*o.Security, func(s openapi3.SecurityRequirement) bool { return s["signature"] != nil })
+			}
 			at := pointer("paths", path)
 			if err := op.parameters(compiler, at, item.Parameters); err != nil {
 				return nil, fmt.Errorf("%s: %w", op.ID, err)
