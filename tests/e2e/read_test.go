@@ -235,8 +235,8 @@ func nothingIsMissing(t *testing.T, s *system.System, service *system.Service, c
 	histories := 0
 	for stream, want := range streams {
 		kind, id, _ := strings.Cut(stream, "-")
-		if kind == "organization" || kind == "source" || histories > 20 && kind == "indicator" {
-			continue // organizations and sources have no page of their history; indicators are all alike
+		if kind == "organization" || kind == "source" || kind == "journal" || histories > 20 && kind == "indicator" {
+			continue // organizations, sources and journals have no page of their history; indicators are all alike
 		}
 		histories++
 		path := map[string]string{"strategy": "/v1/strategies/", "indicator": "/v1/indicators/"}[kind] + id + "/events"
@@ -268,6 +268,9 @@ func feed(t *testing.T, s *system.System, service *system.Service, head int64) (
 			m, err := cloudevents.Decode(document)
 			if err != nil {
 				t.Fatal(err)
+			}
+			if m.Position > head {
+				return all // that this was read has been recorded meanwhile
 			}
 			all = append(all, system.Delivery{ID: m.ID, Position: m.Position, Version: m.StreamVersion, Stream: m.StreamID, Digest: sha256.Sum256(m.Data)})
 			after = m.Position

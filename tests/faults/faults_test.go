@@ -32,6 +32,7 @@ func TestFaults(t *testing.T) {
 		{"the log silent", w.logSilent},
 		{"the same keys again", w.sameKeysAgain},
 		{"read models after all that", w.rebuilt},
+		{"messages of a source", w.messagesOfASource},
 	} {
 		if !t.Run(f.name, f.test) {
 			t.Fatal("what would come next rests on a world that is broken")
@@ -142,6 +143,7 @@ func (w *world) sameKeysAgain(t *testing.T) {
 // rebuilt rebuilds both read models while commands come in; a rebuild when none
 // comes gives the same content.
 func (w *world) rebuilt(t *testing.T) {
+	w.Verify(t) // those that have lived through it all; a rebuild would wipe out what is wrong
 	w.during(t, func() {
 		for _, name := range []string{"plans", "audit"} {
 			if r := system.CLI(t, w.Environ(nil), "projections", "rebuild", name); r.Code != 0 {

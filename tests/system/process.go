@@ -142,6 +142,16 @@ func (s *Service) Leads(group string) bool {
 	return err == nil && code == http.StatusOK && strings.Contains(body, `strata_group_leader{group="`+group+`"} 1`)
 }
 
+// Metrics is what a scrape gets.
+func (s *Service) Metrics() string {
+	s.t.Helper()
+	code, body, err := get(s.Admin + "/metrics")
+	if err != nil || code != http.StatusOK {
+		s.t.Fatalf("metrics of %s: %d, %v", s.name, code, err)
+	}
+	return body
+}
+
 // Answering is how many requests the service has read and not answered, by its own profile.
 func (s *Service) Answering() (n int) {
 	_, profile, err := get(s.Admin + "/debug/pprof/goroutine?debug=1")

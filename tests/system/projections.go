@@ -62,3 +62,12 @@ func (s *System) Rebuild(t testing.TB) {
 		}
 	}
 }
+
+// Verify compares both read databases with the log by `strata projections verify`
+// and fails the test if they differ. Nothing is repaired; appends may go on.
+func (s *System) Verify(t testing.TB) {
+	t.Helper()
+	if r := CLI(t, s.Environ(nil), "projections", "verify", "all", "--no-repair", "--progress", "none"); r.Code != 0 {
+		t.Errorf("the read databases are not what the log says: exit code %d\n%s%s", r.Code, r.Stdout, r.Stderr)
+	}
+}

@@ -37,6 +37,7 @@ type Options struct {
 type System struct {
 	Organization Organization
 	LogAdmin     string // superuser's URL of the log database
+	PlansAdmin   string // and of the plans database
 	AMQP         string
 	HTTP         *http.Client // every answer to it is held against the contract
 
@@ -139,13 +140,13 @@ func (s *System) ownDatabases(pg *embedded.Postgres) {
 			s.settings[setting] = u.String()
 		}
 	}
-	s.LogAdmin = s.settings["STRATA_LOG_ADMIN_URL"]
+	s.LogAdmin, s.PlansAdmin = s.settings["STRATA_LOG_ADMIN_URL"], s.settings["STRATA_PLANS_ADMIN_URL"]
 }
 
 func (s *System) sharedDatabases() {
 	s.t.Helper()
 	log, plans, audit := testenv.Log(s.t), testenv.Plans(s.t), testenv.Audit(s.t)
-	s.LogAdmin = log.Admin
+	s.LogAdmin, s.PlansAdmin = log.Admin, plans.Admin
 	s.settings["STRATA_LOG_URL"] = log.App
 	s.settings["STRATA_PLANS_URL"], s.settings["STRATA_PLANS_READ_URL"] = plans.Projector, plans.Reader
 	s.settings["STRATA_AUDIT_URL"], s.settings["STRATA_AUDIT_READ_URL"] = audit.Projector, audit.Reader
