@@ -258,6 +258,7 @@ func items(page string) string {
 // leave runs the example consumers. Each makes a queue of its own, so it gets
 // what is recorded from then on: corrections go on until it has six more events.
 func leave(t *testing.T, run func(t *testing.T, name, extra string) string, env map[string]string) {
+	proof := evidence(t, env)
 	for _, name := range []string{"go", "python", "node"} {
 		t.Run(name, func(t *testing.T) {
 			path := ""
@@ -267,7 +268,7 @@ func leave(t *testing.T, run func(t *testing.T, name, extra string) string, env 
 			if name == "node" {
 				testenv.NodeProject(t, env["NODE_PROJECT"]) // so that a registry out of reach is a skip
 			}
-			head := correct(t, env, name+"-first")
+			head := correct(t, env, name+"-first", proof)
 			done := make(chan struct{})
 			var traffic sync.WaitGroup
 			traffic.Go(func() {
@@ -278,7 +279,7 @@ func leave(t *testing.T, run func(t *testing.T, name, extra string) string, env 
 					case <-done:
 						return
 					case <-every.C:
-						correct(t, env, fmt.Sprintf("%s-%d", name, n))
+						correct(t, env, fmt.Sprintf("%s-%d", name, n), proof)
 					}
 				}
 			})
@@ -292,14 +293,32 @@ func leave(t *testing.T, run func(t *testing.T, name, extra string) string, env 
 	}
 }
 
+// evidence is a piece of evidence: the story's indicator is off track, and then
+// a correction takes one (S9).
+func evidence(t *testing.T, env map[string]string) string {
+	t.Helper()
+	answer, err := (&restclient.Client{Base: strings.TrimSuffix(env["API"], "/v1"), Token: env["INES"]}).Do(t.Context(), restclient.Request{
+		Method: http.MethodPost, Path: "/v1/evidence?kind=document&mediaType=text/plain", Key: "corrections",
+		ContentType: "application/octet-stream", Body: []byte("Examples."),
+	})
+	if err != nil {
+		t.Fatalf("evidence: %v", err)
+	}
+	var registered struct{ EvidenceID string }
+	if err := answer.Decode(&registered); err != nil || registered.EvidenceID == "" {
+		t.Fatalf("evidence: %s: %v", answer.Body, err)
+	}
+	return registered.EvidenceID
+}
+
 // correct corrects the story's measurement to a value that was not there
 // before, and gives the position.
-func correct(t *testing.T, env map[string]string, key string) int64 {
+func correct(t *testing.T, env map[string]string, key, evidenceID string) int64 {
 	answer, err := (&restclient.Client{Base: strings.TrimSuffix(env["API"], "/v1"), Token: env["INES"]}).Do(t.Context(), restclient.Request{
 		Method: http.MethodPost, Path: "/v1/indicators/" + env["INDICATOR"] + "/commands/correct", Key: key, IfMatch: "*",
 		Body: map[string]any{
 			"period": map[string]string{"start": "2022-01-01", "end": "2022-12-31"},
-			"value":  fmt.Sprintf("0.5%d", time.Now().UnixNano()), "reason": "example",
+			"value":  fmt.Sprintf("0.5%d", time.Now().UnixNano()), "reason": "example", "evidenceId": evidenceID,
 		},
 	})
 	if err != nil {

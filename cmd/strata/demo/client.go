@@ -28,6 +28,24 @@ func (p person) get(ctx context.Context, path string, position int64, v any) err
 	return err
 }
 
+// until asks for v again and again, until it is as it should be.
+func (p person) until(ctx context.Context, path string, v any, ok func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for {
+		if err := p.get(ctx, path, 0, v); err != nil {
+			return err
+		}
+		err := ok()
+		if err == nil {
+			return nil
+		}
+		if err := pause(ctx, 50*time.Millisecond, err); err != nil {
+			return err
+		}
+	}
+}
+
 // ask repeats what may succeed later: while the read databases are behind what
 // is loaded, and when the limit of requests is reached.
 func (p person) ask(ctx context.Context, r restclient.Request, v any) (position int64, err error) {
@@ -43,13 +61,21 @@ func (p person) ask(ctx context.Context, r restclient.Request, v any) (position 
 		case !later(err):
 			return 0, err
 		}
-		pause := time.NewTimer(time.Second / 2)
-		select {
-		case <-pause.C:
-		case <-ctx.Done():
-			pause.Stop()
-			return 0, fmt.Errorf("%w: %w", context.Cause(ctx), err)
+		if err := pause(ctx, time.Second/2, err); err != nil {
+			return 0, err
 		}
+	}
+}
+
+// pause lets time pass after something did not go as it should.
+func pause(ctx context.Context, d time.Duration, because error) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("%w: %w", context.Cause(ctx), because)
 	}
 }
 

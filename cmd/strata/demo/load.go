@@ -43,6 +43,9 @@ func Load(ctx context.Context, o Options) (Result, error) {
 	if err := l.load(ctx); err != nil {
 		return Result{}, err
 	}
+	if err := l.settle(ctx); err != nil {
+		return Result{}, err
+	}
 	return l.result, nil
 }
 
@@ -78,6 +81,27 @@ func (l *loading) load(ctx context.Context) (err error) {
 	}
 	l.result.Indicator = l.indicators[Story]
 	return nil
+}
+
+// settle waits until the processes have done what follows from the loading: who
+// looks at the demo finds the findings about targets that are missed.
+func (l *loading) settle(ctx context.Context) error {
+	var now struct {
+		Position int64 `json:",string"`
+		Groups   []struct {
+			Name     string
+			Leader   bool
+			Position int64 `json:",string"`
+		}
+	}
+	return l.people[Members[1].Subject].until(ctx, "/v1/system", &now, func() error {
+		for _, g := range now.Groups {
+			if g.Name == "processes" && g.Leader && g.Position < now.Position {
+				return fmt.Errorf("the processes are at position %d of %d", g.Position, now.Position)
+			}
+		}
+		return nil
+	})
 }
 
 func (l *loading) step(what string) {

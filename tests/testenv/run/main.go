@@ -148,16 +148,36 @@ type servers struct {
 	running []embedded.Server
 }
 
-// wish installs what only the examples in other languages need. Without it their
-// tests skip, loudly; that is no reason not to run the others.
+// wishes are what some tests need beside the servers: a Debian package, and how
+// to see that it is there.
+var wishes = map[string][]string{
+	"python3-pika":         {"/usr/bin/python3", "-c", "import pika"},
+	"python3-cryptography": {"/usr/bin/python3", "-c", "import cryptography"},
+	"curl":                 {"curl", "--version"},
+	"jq":                   {"jq", "--version"},
+	"libxml2-utils":        {"xmllint", "--version"},
+}
+
+// wish installs what is missing of them. Without it their tests say so, loudly;
+// that is no reason not to run the others.
 func (s *servers) wish(ctx context.Context) {
-	if os.Geteuid() != 0 || exec.CommandContext(ctx, "/usr/bin/python3", "-c", "import pika").Run() == nil {
+	if os.Geteuid() != 0 {
 		return
 	}
-	install := exec.CommandContext(ctx, "apt-get", "install", "-y", "-q", "--no-install-recommends", "python3-pika")
+	var missing []string
+	for name, probe := range wishes {
+		if exec.CommandContext(ctx, probe[0], probe[1:]...).Run() != nil {
+			missing = append(missing, name)
+		}
+	}
+	if len(missing) == 0 {
+		return
+	}
+	slices.Sort(missing)
+	install := exec.CommandContext(ctx, "apt-get", append([]string{"install", "-y", "-q", "--no-install-recommends"}, missing...)...)
 	install.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
 	if out, err := install.CombinedOutput(); err != nil {
-		fmt.Fprintf(s.errs, "testenv: python3-pika could not be installed (%v): %.200s\n", err, out)
+		fmt.Fprintf(s.errs, "testenv: %s could not be installed (%v): %.200s\n", strings.Join(missing, ", "), err, out)
 	}
 }
 
