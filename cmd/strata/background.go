@@ -16,8 +16,9 @@ import (
 const upgradePause = 2 * time.Second
 
 // background starts what an instance does beside answering: it reads for the
-// consumer groups, fires the timers of the processes, takes messages of sources from their queues, brings read models up to this release and verifies them, works on accepted imports, and
-// fetches the issuer's keys. All of it ends with ctx.
+// consumer groups, fires the timers of the processes, takes messages of sources
+// from their queues, brings read models up to this release and verifies them,
+// works on accepted imports, and fetches the issuer's keys. All of it ends with ctx.
 func (s *service) background(ctx context.Context, parts *errgroup.Group) {
 	if len(s.cfg.Groups) > 0 {
 		parts.Go(func() error {

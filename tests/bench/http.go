@@ -23,7 +23,7 @@ import (
 )
 
 // allGroups are the consumer groups of an instance that does everything.
-const allGroups = "relay,plans,audit"
+const allGroups = "relay,plans,audit,processes"
 
 // contender is a Strata process with what its load needs.
 type contender struct {
