@@ -88,3 +88,14 @@ func digest(v any) (string, error) {
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:8]), nil
 }
+
+// tagged is the ETag of what is read, and says whether the caller has just that.
+// content is without what moves with the log: position and cursor.
+func (x *exchange) tagged(version int64, content any) (tag string, same bool, err error) {
+	detail, err := digest(content)
+	if err != nil {
+		return "", false, err
+	}
+	tag = etag(version, detail)
+	return tag, noneMatch(x.noneMatch, tag), nil
+}

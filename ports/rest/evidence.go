@@ -135,12 +135,11 @@ func (s *server) GetEvidence(ctx context.Context, r gen.GetEvidenceRequestObject
 	// What supersedes or redacts it says so in a stream of its own.
 	content := v
 	content.Position = 0
-	detail, err := digest(content)
+	tag, same, err := x.tagged(v.Version, content)
 	if err != nil {
 		return nil, err
 	}
-	tag := etag(v.Version, detail)
-	if noneMatch(x.noneMatch, tag) {
+	if same {
 		return notModified(tag, v.Position), nil
 	}
 	return gen.GetEvidence200JSONResponse{Body: v, Headers: gen.GetEvidence200ResponseHeaders{ETag: tag, StrataPosition: decimal(v.Position)}}, nil

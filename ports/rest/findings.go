@@ -149,12 +149,11 @@ func (s *server) GetFinding(ctx context.Context, r gen.GetFindingRequestObject) 
 	// Evidence links are of other streams, and its age is of the day.
 	content := v
 	content.Position = 0
-	detail, err := digest(content)
+	tag, same, err := x.tagged(v.Version, content)
 	if err != nil {
 		return nil, err
 	}
-	tag := etag(v.Version, detail)
-	if noneMatch(x.noneMatch, tag) {
+	if same {
 		return notModified(tag, v.Position), nil
 	}
 	return gen.GetFinding200JSONResponse{Body: v, Headers: gen.GetFinding200ResponseHeaders{ETag: tag, StrataPosition: decimal(v.Position)}}, nil

@@ -84,12 +84,11 @@ func (s *server) GetStrategy(ctx context.Context, r gen.GetStrategyRequestObject
 	}
 	content := v
 	content.Position = 0 // the position moves with everything everywhere
-	detail, err := digest(content)
+	tag, same, err := x.tagged(v.Version, content)
 	if err != nil {
 		return nil, err
 	}
-	tag := etag(v.Version, detail)
-	if noneMatch(x.noneMatch, tag) {
+	if same {
 		return notModified(tag, v.Position), nil
 	}
 	return gen.GetStrategy200JSONResponse{Body: v, Headers: gen.GetStrategy200ResponseHeaders{ETag: tag, StrataPosition: decimal(v.Position)}}, nil
@@ -111,12 +110,11 @@ func (s *server) GetScorecard(ctx context.Context, r gen.GetScorecardRequestObje
 	content := v
 	content.Position = 0
 	content.NextCursor = "" // holds the position
-	detail, err := digest(content)
+	tag, same, err := x.tagged(v.Version, content)
 	if err != nil {
 		return nil, err
 	}
-	tag := etag(v.Version, detail)
-	if noneMatch(x.noneMatch, tag) {
+	if same {
 		return notModified(tag, v.Position), nil
 	}
 	return gen.GetScorecard200JSONResponse{Body: v, Headers: gen.GetScorecard200ResponseHeaders{

@@ -102,12 +102,11 @@ func (s *server) GetSource(ctx context.Context, r gen.GetSourceRequestObject) (g
 	// What it sent is in the streams of the indicators, and counted by the hour.
 	content := v
 	content.Position = 0
-	detail, err := digest(content)
+	tag, same, err := x.tagged(v.Version, content)
 	if err != nil {
 		return nil, err
 	}
-	tag := etag(v.Version, detail)
-	if noneMatch(x.noneMatch, tag) {
+	if same {
 		return notModified(tag, v.Position), nil
 	}
 	return gen.GetSource200JSONResponse{Body: v, Headers: gen.GetSource200ResponseHeaders{ETag: tag, StrataPosition: decimal(v.Position)}}, nil
