@@ -31,14 +31,16 @@ run: build ## build, install what is missing, start private servers and Strata w
 	@exec bin/strata dev $(ARGS)
 
 .PHONY: build
-build: ## build bin/strata
+build: ## build bin/strata, and bin/strata-verify, which verifies what it exports
 	@mkdir -p bin
 	go build -buildvcs=$(VCS) -ldflags '$(LDFLAGS)' -o bin/strata ./cmd/strata
+	go build -buildvcs=$(VCS) -o bin/strata-verify ./cmd/strata-verify
 
 .PHONY: test
 test: ## run all tests on private servers, with the race detector (TESTS=./app/... TESTFLAGS=-run=X)
 	@mkdir -p bin
 	@go build -buildvcs=false -o bin/testenv ./tests/testenv/run
+	@$(MAKE) --no-print-directory bin/versitygw || printf '\n*** what needs an S3 server will be SKIPPED, for the reason above ***\n\n' >&2
 	@exec bin/testenv -- go test -race -shuffle=on -timeout 15m -p $(PARALLEL) $(TESTFLAGS) $(TESTS)
 
 # Contracts are checked while the linter runs: the one waits for npm, the other for the processor.
@@ -105,6 +107,10 @@ bench: ## measure against the rivals, everything in one run (ARGS=-help)
 	go build -buildvcs=false -o bin/bench ./tests/bench
 	@exec bin/bench $(ARGS)
 
+.PHONY: drill
+drill: ## destroy an installation under load and restore it from its archive, with the real data (N=20000: so many events)
+	@STRATA_DRILL=$(or $(N),whole) go test -count=1 -timeout 60m -v -run TotalLoss ./tests/drill | grep -v '^{'
+
 # A project of its own, on ports of its own: what `docker compose up` keeps is not touched.
 test-compose: export DEV_PASSWORD := strata-test
 test-compose: export DEV_HTTP_PORT := 28080
@@ -130,6 +136,15 @@ bin/golangci-lint bin/oasdiff &: tools/go.mod tools/go.sum
 	@echo 'building golangci-lint and oasdiff (once; a few minutes)'
 	go build -C tools -buildvcs=false -o $(CURDIR)/bin/ github.com/golangci/golangci-lint/v2/cmd/golangci-lint github.com/oasdiff/oasdiff
 	@touch bin/golangci-lint bin/oasdiff
+
+# The S3 server that the archive is tested against. A module of its own: what it
+# requires is nobody else's matter. Of several tests that ask at once one builds.
+bin/versitygw: tools/versitygw/go.mod tools/versitygw/go.sum
+	@mkdir -p bin
+	@echo 'building versitygw (once; a minute)'
+	exec 9>bin/.versitygw.lock; flock 9; \
+	go build -C tools/versitygw -buildvcs=false -trimpath -ldflags '-s -w' -o $(CURDIR)/bin/versitygw.new github.com/versity/versitygw/cmd/versitygw; \
+	mv bin/versitygw.new bin/versitygw
 
 .PHONY: clean
 clean: ## remove what was built (the data of make run stay in .strata)

@@ -20,6 +20,7 @@ type App struct {
 	Sources       *command.Sources       // register, suspend, reinstate; what was refused of their messages
 	Imports       *command.Imports       // a StratML document as a strategy in draft, or as the next revision of one
 	Exports       *command.Exports       // a strategy as a StratML document
+	Erasure       *command.Erasure       // what says who a person is, for ever
 
 	// What asks: answers come from the read databases, each as of a position.
 
@@ -41,6 +42,7 @@ func New(commands *command.Commands, plans query.Plans, audit query.Audit, docum
 		Sources:       commands.Sources,
 		Imports:       commands.Imports,
 		Exports:       commands.Exports,
+		Erasure:       commands.Erasure,
 		Plans:         plans,
 		Audit:         audit,
 		Documents:     documents,

@@ -251,6 +251,8 @@ func TestGrants(t *testing.T) {
 	}
 	want := []string{
 		"strata_log cursors: DELETE INSERT SELECT UPDATE",
+		"strata_log drop_clear_original(): EXECUTE",
+		"strata_log epochs: SELECT",
 		"strata_log events: INSERT SELECT",
 		"strata_log goose_db_version: SELECT",
 		"strata_log import_runs: INSERT SELECT UPDATE",
@@ -258,6 +260,7 @@ func TestGrants(t *testing.T) {
 		"strata_log originals: INSERT SELECT",
 		"strata_log parked: DELETE INSERT SELECT UPDATE",
 		"strata_log schema public: USAGE",
+		"strata_log sealed_originals: INSERT SELECT",
 		"strata_log timers: INSERT SELECT UPDATE",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -89,9 +89,9 @@ var rules = []rule{
 		catches: [2]string{"app/command", module + "adapters/postgres"},
 	},
 	{
-		reason: "databases, brokers and HTTP belong to adapters and ports, never to app or domain",
+		reason: "databases, brokers, object stores and HTTP belong to adapters and ports, never to app or domain",
 		in:     in("app", "domain"),
-		banned: anyOf("github.com/jackc/pgx", "database/sql", "github.com/ThreeDotsLabs", "github.com/rabbitmq",
+		banned: anyOf("github.com/jackc/pgx", "database/sql", "github.com/ThreeDotsLabs", "github.com/rabbitmq", "github.com/minio",
 			"github.com/labstack", "github.com/pressly/goose", "net/http"),
 		catches: [2]string{"app/query", "github.com/jackc/pgx/v5/pgxpool"},
 	},

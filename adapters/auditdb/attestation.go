@@ -75,15 +75,13 @@ func (r *Reader) ChangesSinceAttestation(ctx context.Context, ask query.Read, f 
 	if err != nil {
 		return out, err
 	}
-	if err := query.RefuseAsOf(ask); err != nil {
-		return out, err
-	}
-	cut, after, err := cursorOf(f, f.Cursor)
+	ask = ask.Within(f.Paging)
+	cut, after, err := cursorOf(f, ask.AsOf, f.Cursor)
 	if err != nil {
 		return out, err
 	}
-	err = r.db.InTenantTx(ctx, ask, func(ctx context.Context, tx pgx.Tx, position int64) error {
-		found, err := eventByID(ctx, tx, f.AttestationID)
+	err = r.asOf(ctx, ask, func(ctx context.Context, tx pgx.Tx, position, known int64) error {
+		found, err := eventByID(ctx, tx, f.AttestationID, position)
 		if err != nil {
 			return err
 		}
@@ -112,9 +110,14 @@ func (r *Reader) ChangesSinceAttestation(ctx context.Context, ask query.Read, f 
 			out.Total = &s.total
 		}
 		out.Position, out.Items = position, entries(s.found)
-		if s.more {
-			out.NextCursor, err = query.EncodeCursor(f, cut, strconv.FormatInt(s.found[limit-1].event.Position, 10))
+		if !s.more {
+			return nil
 		}
+		then, err := settled(ctx, tx, ask.AsOf, position, known)
+		if err != nil {
+			return err
+		}
+		out.NextCursor, err = query.EncodeCursor(f, then, cut, strconv.FormatInt(s.found[limit-1].event.Position, 10))
 		return err
 	})
 	return out, err
@@ -221,9 +224,9 @@ func unreadable(r *row, err error) error {
 	return query.ErrIncomplete.Detailf("The event at position %d cannot be read by this release.", r.event.Position).Because(err)
 }
 
-// eventByID finds one event.
-func eventByID(ctx context.Context, tx pgx.Tx, id uuid.UUID) (*row, error) {
-	rows, err := tx.Query(ctx, events.Select()+` WHERE event_id = $1`, id)
+// eventByID finds one event that was recorded up to a position.
+func eventByID(ctx context.Context, tx pgx.Tx, id uuid.UUID, upTo int64) (*row, error) {
+	rows, err := tx.Query(ctx, events.Select()+` WHERE event_id = $1 AND position <= $2`, id, upTo)
 	if err != nil {
 		return nil, fmt.Errorf("audit event: %w", err)
 	}

@@ -11,7 +11,6 @@ import (
 
 	"strata.dev/strata/app/query"
 	"strata.dev/strata/app/query/diff"
-	"strata.dev/strata/domain/indicator"
 )
 
 // Diff implements query.Audit.
@@ -23,15 +22,13 @@ func (r *Reader) Diff(ctx context.Context, ask query.Read, f query.DiffFilter) (
 	if err := checkDiff(f); err != nil {
 		return query.Diff{}, err
 	}
-	if err := query.RefuseAsOf(ask); err != nil {
-		return query.Diff{}, err
-	}
+	ask = ask.Within(f.Paging)
 	// Both ends are at or before the first page's position, so the pages are those of one list.
 	var cut int64
 	skip := 0
 	if f.Cursor != "" {
 		var key string
-		if cut, key, err = query.DecodeCursor(f, f.Cursor); err != nil {
+		if cut, key, err = query.DecodeCursor(f, ask.AsOf, f.Cursor); err != nil {
 			return query.Diff{}, err
 		}
 		if skip, err = strconv.Atoi(key); err != nil || skip < 0 {
@@ -40,19 +37,28 @@ func (r *Reader) Diff(ctx context.Context, ask query.Read, f query.DiffFilter) (
 	}
 	var answer query.Diff
 	ask.MinPosition = max(ask.MinPosition, f.From.Position, f.To.Position, cut)
-	err = r.db.InTenantTx(ctx, ask, func(ctx context.Context, tx pgx.Tx, position int64) error {
+	err = r.asOf(ctx, ask, func(ctx context.Context, tx pgx.Tx, position, known int64) error {
 		if f.Cursor == "" {
 			cut = position
 		}
-		var items []query.DiffItem
-		if answer, items, err = compare(ctx, tx, f, cut); err != nil {
+		c, err := compare(ctx, tx, ask.OrganizationID, f, cut)
+		if err != nil {
 			return err
 		}
+		items := c.items
+		answer = c.answer
 		answer.Position = position
 		skip = min(skip, len(items))
 		answer.Items = items[skip:min(skip+limit, len(items))]
+		if err := c.attribute(answer.Items); err != nil {
+			return err
+		}
 		if skip+limit < len(items) {
-			if answer.NextCursor, err = query.EncodeCursor(f, cut, strconv.Itoa(skip+limit)); err != nil {
+			then, err := settled(ctx, tx, ask.AsOf, position, known)
+			if err != nil {
+				return err
+			}
+			if answer.NextCursor, err = query.EncodeCursor(f, then, cut, strconv.Itoa(skip+limit)); err != nil {
 				return err
 			}
 		}
@@ -65,8 +71,16 @@ func (r *Reader) Diff(ctx context.Context, ask query.Read, f query.DiffFilter) (
 }
 
 func checkDiff(f query.DiffFilter) error {
-	if (f.StrategyID == uuid.Nil) == (f.IndicatorID == uuid.Nil) {
-		return query.ErrInvalid.Detailf("Name one strategy or one indicator.").At("#", "oneOf", "needs strategyId or indicatorId")
+	named := 0
+	for _, given := range []bool{
+		f.StrategyID != uuid.Nil, f.IndicatorID != uuid.Nil, f.FindingID != uuid.Nil, f.EvidenceID != uuid.Nil, f.SourceID != uuid.Nil, f.Organization,
+	} {
+		if given {
+			named++
+		}
+	}
+	if named != 1 {
+		return query.ErrInvalid.Detailf("Name one thing to compare.").At("#", "oneOf", "needs one of strategyId, indicatorId, findingId, evidenceId, sourceId and organization")
 	}
 	for at, m := range map[string]query.Mark{"from": f.From, "to": f.To} {
 		named := 0
@@ -91,57 +105,51 @@ func checkDiff(f query.DiffFilter) error {
 }
 
 // compare folds both ends and compares them.
-func compare(ctx context.Context, tx pgx.Tx, f query.DiffFilter, cut int64) (query.Diff, []query.DiffItem, error) {
+func compare(ctx context.Context, tx pgx.Tx, organizationID uuid.UUID, f query.DiffFilter, cut int64) (*comparison, error) {
 	from, err := upTo(ctx, tx, f.From, cut, 0)
 	if err != nil {
-		return query.Diff{}, nil, err
+		return nil, err
 	}
 	to, err := upTo(ctx, tx, f.To, cut, cut)
 	if err != nil {
-		return query.Diff{}, nil, err
+		return nil, err
 	}
-	stream, answer := strategyStream+f.StrategyID.String(), query.Diff{StrategyID: f.StrategyID.String()}
-	if f.StrategyID == uuid.Nil {
-		stream, answer = indicatorStream+f.IndicatorID.String(), query.Diff{IndicatorID: f.IndicatorID.String()}
-	}
-	whole := list{upTo: max(from, to), column: "stream_id", values: []string{stream}}
-	rows, err := whole.page(ctx, tx, 0)
+	of := comparedOf(organizationID, f)
+	whole := list{upTo: max(from, to), column: "stream_id", values: []string{of.stream}}
+	rows, err := whole.page(ctx, tx, query.MaxRecalled+1)
 	if err != nil {
-		return answer, nil, fmt.Errorf("events to compare: %w", err)
+		return nil, fmt.Errorf("events to compare: %w", err)
 	}
 	if len(rows) == 0 {
-		return answer, nil, query.ErrNotFound
+		return nil, query.ErrNotFound
 	}
+	if len(rows) > query.MaxRecalled {
+		return nil, query.ErrInvalid.Detailf("More than %d events were recorded until then.", query.MaxRecalled)
+	}
+	c := &comparison{answer: of.answer, id: of.id, rows: rows}
 	events := make([]*past, len(rows))
 	for i, r := range rows {
 		if events[i], err = pastOf(r); err != nil {
-			return answer, nil, err
+			return nil, err
 		}
 	}
-	var items []query.DiffItem
-	if f.StrategyID == uuid.Nil {
-		var a, b indicator.State
-		if a, answer.From, err = foldIndicator(events, from); err != nil {
-			return answer, nil, err
-		}
-		if b, answer.To, err = foldIndicator(events, to); err != nil {
-			return answer, nil, err
-		}
-		items, err = diff.Indicators(a, b)
-	} else {
+	if c.steps, err = of.fold(events); err != nil {
+		return nil, err
+	}
+	before, after := c.at(from, &c.answer.From), c.at(to, &c.answer.To)
+	if f.From.Revision+f.To.Revision > 0 { // whose content was compared, without where the strategy stood
 		var a, b diff.Content
-		if a, answer.From, err = contentAt(events, f.From, from); err != nil {
-			return answer, nil, err
+		if a, c.answer.From, err = contentAt(events, f.From, from); err != nil {
+			return nil, err
 		}
-		if b, answer.To, err = contentAt(events, f.To, to); err != nil {
-			return answer, nil, err
+		if b, c.answer.To, err = contentAt(events, f.To, to); err != nil {
+			return nil, err
 		}
-		if f.From.Revision+f.To.Revision > 0 {
-			a.Lifecycle, b.Lifecycle = nil, nil
-		}
-		items, err = diff.Strategies(f.StrategyID.String(), a, b)
+		a.Lifecycle, b.Lifecycle = nil, nil
+		before, after = diff.OfStrategy(of.id, a), diff.OfStrategy(of.id, b)
 	}
-	return answer, items, err
+	c.items, err = diff.Between(before, after)
+	return c, err
 }
 
 // upTo is the position that a mark stands for; of a revision, and of none, what is given.

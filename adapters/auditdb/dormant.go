@@ -25,6 +25,7 @@ var commandsOf = map[string][]string{
 	"organization.governance-policy-set": {authz.SetGovernancePolicy},
 	"organization.legal-hold-placed":     {authz.PlaceLegalHold},
 	"organization.legal-hold-released":   {authz.ReleaseLegalHold},
+	"organization.personal-data-erased":  {authz.ErasePersonalData},
 
 	"strategy.drafted":              {authz.DraftStrategy},
 	"strategy.goal-added":           {authz.AddGoal},
@@ -69,7 +70,7 @@ var commandsOf = map[string][]string{
 	"source.ingest-rejected": {authz.ImportStratML, authz.RejectIngest},
 
 	"journal.command-denied": nil, "journal.sign-in-failed": nil, "journal.audit-read": nil,
-	"journal.reminded": nil, "journal.read-model-diverged": nil, "journal.read-model-repaired": nil,
+	"journal.reminded": nil, "journal.read-model-diverged": nil, "journal.read-model-repaired": nil, "journal.epoch-started": nil,
 }
 
 // typesOf are the types of events that commands of a role leave, sorted.

@@ -9,7 +9,6 @@ import (
 	"strata.dev/strata/app/query"
 	"strata.dev/strata/app/query/diff"
 	"strata.dev/strata/domain/fact"
-	"strata.dev/strata/domain/indicator"
 	"strata.dev/strata/domain/strategy"
 )
 
@@ -36,22 +35,6 @@ func pastOf(r *row) (*past, error) {
 
 func (p *past) end() query.DiffEnd {
 	return query.DiffEnd{Position: p.position, Version: p.version, RecordedAt: &p.at}
-}
-
-func foldIndicator(events []*past, upTo int64) (indicator.State, query.DiffEnd, error) {
-	var s indicator.State
-	var end query.DiffEnd
-	for _, p := range events {
-		e, ok := p.body.(indicator.Event)
-		if p.position > upTo {
-			break
-		}
-		if !ok {
-			return s, end, p.stray()
-		}
-		s, end = s.Apply(p.by, e), p.end()
-	}
-	return s, end, nil
 }
 
 // stray is the refusal for an event that is none of its stream's aggregate.

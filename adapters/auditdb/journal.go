@@ -105,6 +105,8 @@ func (r *row) journalEntry() query.JournalEntry {
 		e.What, e.Target = b.Model, b.Table+" "+b.Key
 	case journal.ReadModelRepaired:
 		e.What, e.Rows = b.Model, b.Rows
+	case journal.EpochStarted:
+		e.What = b.Reason
 	}
 	return e
 }

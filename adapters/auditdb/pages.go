@@ -26,14 +26,12 @@ func (r *Reader) pageOf(ctx context.Context, ask query.Read, filter any, p query
 	if err != nil {
 		return out, err
 	}
-	if err := query.RefuseAsOf(ask); err != nil {
-		return out, err
-	}
-	cut, after, err := cursorOf(filter, p.Cursor)
+	ask = ask.Within(p)
+	cut, after, err := cursorOf(filter, ask.AsOf, p.Cursor)
 	if err != nil {
 		return out, err
 	}
-	err = r.db.InTenantTx(ctx, ask, func(ctx context.Context, tx pgx.Tx, position int64) error {
+	err = r.asOf(ctx, ask, func(ctx context.Context, tx pgx.Tx, position, known int64) error {
 		if p.Cursor == "" {
 			cut = position
 		}
@@ -47,7 +45,11 @@ func (r *Reader) pageOf(ctx context.Context, ask query.Read, filter any, p query
 		}
 		out.position, out.rows = position, found[:min(len(found), limit)]
 		if len(found) > limit {
-			if out.next, err = query.EncodeCursor(filter, cut, strconv.FormatInt(out.rows[limit-1].event.Position, 10)); err != nil {
+			then, err := settled(ctx, tx, ask.AsOf, position, known)
+			if err != nil {
+				return err
+			}
+			if out.next, err = query.EncodeCursor(filter, then, cut, strconv.FormatInt(out.rows[limit-1].event.Position, 10)); err != nil {
 				return err
 			}
 		}
@@ -70,11 +72,11 @@ func (r *Reader) pageOf(ctx context.Context, ask query.Read, filter any, p query
 
 // cursorOf reads where a page begins: behind position after, of what was there
 // at cut, the position of the first page: what was recorded later is on no page.
-func cursorOf(filter any, cursor string) (cut, after int64, err error) {
+func cursorOf(filter any, asOf query.Moment, cursor string) (cut, after int64, err error) {
 	if cursor == "" {
 		return 0, 0, nil
 	}
-	cut, key, err := query.DecodeCursor(filter, cursor)
+	cut, key, err := query.DecodeCursor(filter, asOf, cursor)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -82,4 +84,13 @@ func cursorOf(filter any, cursor string) (cut, after int64, err error) {
 		return 0, 0, query.ErrInvalidCursor.Because(err)
 	}
 	return cut, after, nil
+}
+
+// settled is the moment for the cursors of a list's further pages.
+func settled(ctx context.Context, tx pgx.Tx, m query.Moment, upTo, position int64) (query.Moment, error) {
+	if m.IsNow() || m.Settled() {
+		return m, nil
+	}
+	cut, _, err := cutOf(ctx, tx, m, upTo, position)
+	return cut.Moment(), err
 }

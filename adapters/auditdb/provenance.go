@@ -20,11 +20,8 @@ const evidenceStream = "evidence-"
 
 // Provenance implements query.Audit.
 func (r *Reader) Provenance(ctx context.Context, ask query.Read, measurementID uuid.UUID) (query.Provenance, error) {
-	if err := query.RefuseAsOf(ask); err != nil {
-		return query.Provenance{}, err
-	}
 	var out query.Provenance
-	err := r.db.InTenantTx(ctx, ask, func(ctx context.Context, tx pgx.Tx, position int64) error {
+	err := r.asOf(ctx, ask, func(ctx context.Context, tx pgx.Tx, position, _ int64) error {
 		out = query.Provenance{MeasurementID: measurementID.String(), State: query.Live, Position: position}
 		t := tracing{tx: tx, upTo: position}
 		steps, err := t.measured(ctx, measurementID.String())
@@ -36,7 +33,7 @@ func (r *Reader) Provenance(ctx context.Context, ask query.Read, measurementID u
 		}
 		stream := steps[0].event.StreamID
 		out.IndicatorID = strings.TrimPrefix(stream, indicatorStream)
-		if out.StrategyID, err = strategyOf(ctx, tx, stream); err != nil {
+		if out.StrategyID, err = strategyOf(ctx, tx, stream, position); err != nil {
 			return err
 		}
 		for _, row := range steps {
@@ -54,8 +51,10 @@ func (r *Reader) Provenance(ctx context.Context, ask query.Read, measurementID u
 	return out, err
 }
 
-func strategyOf(ctx context.Context, tx pgx.Tx, stream string) (string, error) {
-	rows, err := tx.Query(ctx, `SELECT strategy_id FROM streams WHERE stream_id = $1`, stream)
+// strategyOf is the strategy that an indicator belonged to at a position.
+func strategyOf(ctx context.Context, tx pgx.Tx, stream string, at int64) (string, error) {
+	rows, err := tx.Query(ctx, `SELECT strategy_id FROM events WHERE (stream_id, position) > ($1, 0) AND (stream_id, position) <= ($1, $2)
+		ORDER BY stream_id DESC, position DESC LIMIT 1`, stream, at)
 	if err != nil {
 		return "", fmt.Errorf("strategy of %s: %w", stream, err)
 	}

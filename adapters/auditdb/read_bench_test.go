@@ -36,7 +36,7 @@ func BenchmarkReads(b *testing.B) {
 		return func(ctx context.Context) error { _, err := f.reader.History(ctx, ask, f2); return err }
 	}
 	recorded := func(stream string) func(context.Context) error {
-		return func(ctx context.Context) error { _, err := f.reader.Recorded(ctx, past, stream); return err }
+		return func(ctx context.Context) error { _, err := f.reader.Recorded(ctx, past, stream, 0); return err }
 	}
 	for _, c := range []struct {
 		name string

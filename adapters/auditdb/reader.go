@@ -14,7 +14,10 @@ import (
 )
 
 // Reader answers query.Audit.
-type Reader struct{ db *readdb.Reader }
+type Reader struct {
+	db   *readdb.Reader
+	head func(ctx context.Context) (int64, error) // of the log; nil = not known
+}
 
 var _ query.Audit = (*Reader)(nil)
 
@@ -29,7 +32,7 @@ func OpenReader(ctx context.Context, url string, follows *Projection) (*Reader, 
 	if err != nil {
 		return nil, err
 	}
-	return &Reader{db}, nil
+	return &Reader{db: db}, nil
 }
 
 // Close ends the connections.
@@ -51,7 +54,7 @@ func (r *Reader) Events(ctx context.Context, ask query.Read, f query.EventsFilte
 		return query.Feed{}, query.ErrInvalid.Detailf("A position is not negative.").At("#/after", "minimum", "must be 0 or more")
 	}
 	feed := query.Feed{Events: []eventlog.Event{}}
-	err = r.db.InTenantTx(ctx, ask, func(ctx context.Context, tx pgx.Tx, position int64) error {
+	err = r.asOf(ctx, ask, func(ctx context.Context, tx pgx.Tx, position, _ int64) error {
 		l := list{after: f.After, upTo: position}
 		if err := l.of(ctx, tx, query.HistoryFilter{Types: f.Types}); err != nil {
 			return err
@@ -76,8 +79,8 @@ func (r *Reader) Events(ctx context.Context, ask query.Read, f query.EventsFilte
 // Event implements query.Audit.
 func (r *Reader) Event(ctx context.Context, ask query.Read, id uuid.UUID) (query.Entry, error) {
 	var entry query.Entry
-	err := r.db.InTenantTx(ctx, ask, func(ctx context.Context, tx pgx.Tx, _ int64) error {
-		found, err := eventByID(ctx, tx, id)
+	err := r.asOf(ctx, ask, func(ctx context.Context, tx pgx.Tx, upTo, _ int64) error {
+		found, err := eventByID(ctx, tx, id, upTo)
 		if err == nil {
 			entry = found.entry()
 		}

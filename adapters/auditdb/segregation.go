@@ -22,18 +22,21 @@ func (r *Reader) Segregation(ctx context.Context, ask query.Read, f query.Segreg
 	if f.DormantDays < 0 || f.DormantDays > maxDormantDays {
 		return query.Segregation{}, query.ErrInvalid.Detailf("Give a number of days.").At("#/dormantDays", "maximum", "must be from 1 to 36500")
 	}
-	if err := query.RefuseAsOf(ask); err != nil {
-		return query.Segregation{}, err
-	}
 	if f.DormantDays == 0 {
 		f.DormantDays = query.DefaultDormantDays
 	}
-	if f.At.IsZero() {
-		f.At = time.Now()
-	}
-	f.At = f.At.UTC().Truncate(time.Microsecond)
 	var out query.Segregation
-	err := r.db.InTenantTx(ctx, ask, func(ctx context.Context, tx pgx.Tx, position int64) error {
+	err := r.asOf(ctx, ask, func(ctx context.Context, tx pgx.Tx, position, known int64) error {
+		if f.At.IsZero() {
+			cut, _, err := cutOf(ctx, tx, ask.AsOf, position, known)
+			if err != nil {
+				return err
+			}
+			if f.At = cut.At; ask.AsOf.IsNow() {
+				f.At = time.Now()
+			}
+		}
+		f.At = f.At.UTC().Truncate(time.Microsecond)
 		out = query.Segregation{At: f.At, Position: position}
 		upTo, err := positionAt(ctx, tx, f.At, position)
 		if err != nil {

@@ -25,6 +25,7 @@ import (
 // change is a decoded event with what the model needs of its envelope.
 type change struct {
 	ref      // of the aggregate
+	stream   string
 	position int64
 	version  int64
 	at       time.Time
@@ -34,7 +35,8 @@ type change struct {
 	source   external
 	reason   string
 	signing
-	body any // one of the domain's events
+	sealed []string // texts in it that hold personal data
+	body   any      // one of the domain's events
 }
 
 // external is what the metadata says about a message that an event comes from.
@@ -50,6 +52,8 @@ type signing struct {
 	policyVersion int32
 	authMethod    string
 	authAt        *time.Time
+	signers       []string // who signed and who countersigned
+	printedName   string   // of who signed, sealed
 }
 
 // Decode implements readdb.Model.
@@ -76,16 +80,27 @@ func (model) Decode(e eventlog.Event) (*change, error) {
 		} `json:"source"`
 		Reason        string `json:"reason"`
 		PolicyVersion int32  `json:"policyVersion"`
+		Signature     struct {
+			SignerID    string `json:"signerId"`
+			PrintedName string `json:"printedName"`
+		} `json:"signature"`
+		Countersignature struct {
+			SignerID string `json:"signerId"`
+		} `json:"countersignature"`
 	}
 	if err := json.Unmarshal(e.Metadata, &meta); err != nil {
 		return nil, fmt.Errorf("metadata: %w", err)
 	}
 	at := e.RecordedAt.UTC()
 	return &change{
-		ref: ref{e.OrganizationID, id}, position: e.Position, version: e.Version, at: at,
+		ref: ref{e.OrganizationID, id}, stream: e.StreamID, position: e.Position, version: e.Version, at: at,
 		by:      fact.Actor{Kind: meta.Actor.Kind, ID: meta.Actor.ID, At: at},
 		eventID: e.ID, origin: meta.Origin.Kind, source: meta.Origin.external, reason: meta.Reason, body: body,
-		signing: signing{meta.PolicyVersion, meta.Actor.AuthMethod, meta.Actor.AuthAt},
+		signing: signing{
+			meta.PolicyVersion, meta.Actor.AuthMethod, meta.Actor.AuthAt,
+			named(meta.Signature.SignerID, meta.Countersignature.SignerID), meta.Signature.PrintedName,
+		},
+		sealed: append(sealedIn(e.Data), sealedIn(e.Metadata)...),
 	}, nil
 }
 

@@ -18,10 +18,17 @@
 // Lists walk one index in the order of positions (see walk), so that a page costs
 // the same however long the list is.
 //
-// Answers about the past are folded in memory, by the same writer, from the
-// events that query.Past gives: they are what was answered then. An event that
-// cannot be applied there is query.ErrIncomplete.
+// Answers about the past are made by the same writer from the events that
+// query.Past gives: they are what was answered then. Of one strategy or indicator
+// its events are folded in memory, from a snapshot on where there is one; of lists
+// and reports all events of the organization are folded into a copy beside the
+// live tables, which the same queries read (readdb.Recalls). An event that cannot
+// be applied is query.ErrIncomplete. Copies and snapshots may be dropped at any
+// time; a snapshot that is not what was written, or not what the events come to,
+// is thrown away, counted and said in the log, and the answer is made without it.
 //
-// Sealed members of stakeholders (who a person is) and sealed names of files do
-// not enter this database, nor do the events of journals.
+// Who a person is, and what a file is called, is in this database as it is in the
+// log: sealed. Nothing here can open it; app/names does, when an answer is made.
+// In which places somebody is named or has signed is kept by ids (occurrences).
+// The events of journals do not enter it.
 package plansdb

@@ -14,7 +14,7 @@ func (w *writer) edit(c *change, row *strategyRow, e strategy.Event) error {
 	case strategy.GoalAdded:
 		err = w.addElement(c, e.GoalID, strategy.GoalElement, e.ImportID, content{
 			Identifier: e.Identifier, Sequence: e.Sequence, Name: e.Name, Description: e.Description,
-			Stakeholders: unsealed(e.Stakeholders), OtherInformation: e.OtherInformation,
+			Stakeholders: e.Stakeholders, OtherInformation: e.OtherInformation,
 		})
 		if err == nil {
 			row.goals++
@@ -22,7 +22,7 @@ func (w *writer) edit(c *change, row *strategyRow, e strategy.Event) error {
 	case strategy.ObjectiveAdded:
 		err = w.addElement(c, e.ObjectiveID, strategy.ObjectiveElement, e.ImportID, content{
 			GoalID: e.GoalID, Identifier: e.Identifier, Sequence: e.Sequence, Name: e.Name, Description: e.Description,
-			Stakeholders: unsealed(e.Stakeholders), OtherInformation: e.OtherInformation, Relationships: e.Relationships,
+			Stakeholders: e.Stakeholders, OtherInformation: e.OtherInformation, Relationships: e.Relationships,
 		})
 		if err == nil {
 			row.objectives++
@@ -57,7 +57,6 @@ func (w *writer) amend(c *change, row *strategyRow, e strategy.PlanElementAmende
 	if e.ElementKind == strategy.FrameElement {
 		s := strategy.State{Replaces: row.replaces, Working: strategy.Revision{Plan: strategy.Plan{Frame: row.frame}}}.Apply(c.by, e)
 		row.frame, row.replaces = s.Working.Plan.Frame, s.Replaces
-		row.frame.Organizations = unsealedOrganizations(row.frame.Organizations)
 		return nil
 	}
 	k := part{c.ref, e.ElementID}
@@ -94,7 +93,6 @@ func (w *writer) amend(c *change, row *strategyRow, e strategy.PlanElementAmende
 	if !ok {
 		return fmt.Errorf("element %s of kind %s cannot be amended", e.ElementID, el.kind)
 	}
-	amended.Stakeholders = unsealed(amended.Stakeholders)
 	// A new content: the one in force may be the old one.
 	el.content, el.version = &amended, c.version
 	w.elements.Put(k, el)
@@ -129,24 +127,4 @@ func (w *writer) retire(c *change, row *strategyRow, e strategy.PlanElementRetir
 		}
 	}
 	return nil
-}
-
-// unsealed leaves out what is encrypted for a few.
-func unsealed(all []strategy.Stakeholder) []strategy.Stakeholder {
-	if !slices.ContainsFunc(all, func(s strategy.Stakeholder) bool { return s.Sealed != "" }) {
-		return all
-	}
-	out := slices.Clone(all)
-	for i := range out {
-		out[i].Sealed = ""
-	}
-	return out
-}
-
-func unsealedOrganizations(all []strategy.Organization) []strategy.Organization {
-	out := slices.Clone(all)
-	for i := range out {
-		out[i].Stakeholders = unsealed(out[i].Stakeholders)
-	}
-	return out
 }

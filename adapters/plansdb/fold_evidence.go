@@ -15,7 +15,7 @@ func (w *writer) foldEvidence(c *change, e evidence.Event) error {
 		row = &evidenceRow{
 			org: c.org, id: c.id, registered: c.position, kind: string(registered.Kind), sha256: registered.SHA256, size: registered.Size,
 			mediaType: registered.MediaType, sourceID: c.source.ID, subjects: registered.SubjectsInside,
-			collectedAt: registered.CollectedAt.UTC(), registeredAt: c.at, registeredBy: c.by.ID,
+			collectedAt: registered.CollectedAt.UTC(), registeredAt: c.at, registeredBy: c.by.ID, fileName: registered.FileName,
 		}
 		for _, id := range registered.SubjectsInside {
 			w.inside.Put(part{c.ref, id}, &insideRow{org: c.org, evidenceID: c.id, id: id, version: c.version})

@@ -97,13 +97,13 @@ func (d *findingDetails) add(c *change, e finding.Event) {
 		}
 	case finding.RiskAccepted:
 		d.Acceptances = withLatest(d.Acceptances, query.FindingAcceptance{
-			Acceptors: e.Acceptors, Justification: e.Justification, ExpiresOn: e.ExpiresOn, At: c.at,
+			Acceptors: e.Acceptors, Justification: e.Justification, ExpiresOn: e.ExpiresOn, At: c.at, PrintedName: c.printedName,
 		})
 	case finding.ReturnedToWork:
 		d.Returns = withLatest(d.Returns, query.FindingReturn{Reason: string(e.Reason), Comments: e.Comments, By: c.by.ID, At: c.at})
 	case finding.Closed:
 		d.Closures = withLatest(d.Closures, query.FindingClosure{
-			Resolution: string(e.Resolution), EffectivenessCheck: e.EffectivenessCheck, Reason: e.Reason, VerifierID: e.VerifierID, At: c.at,
+			Resolution: string(e.Resolution), EffectivenessCheck: e.EffectivenessCheck, Reason: e.Reason, VerifierID: e.VerifierID, At: c.at, PrintedName: c.printedName,
 		})
 	}
 }

@@ -29,7 +29,7 @@ func (w *writer) foldOrganization(c *change, e organization.Event) error {
 	case organization.MemberEnrolled:
 		w.members.Put(ref{c.org, e.MemberID}, &memberRow{
 			org: c.org, id: e.MemberID, version: c.version, enrolled: c.position, subjectID: e.SubjectID,
-			issuer: e.Issuer, kind: string(e.Kind), enrolledAt: c.at,
+			issuer: e.Issuer, kind: string(e.Kind), enrolledAt: c.at, displayName: e.DisplayName, email: e.Email,
 		})
 	case organization.RoleGranted:
 		w.grants.Put(ref{c.org, e.GrantID}, &grantRow{
@@ -57,6 +57,10 @@ func (w *writer) foldOrganization(c *change, e organization.Event) error {
 		at := c.at
 		h.version, h.releasedAt, h.requestedBy, h.authorizedBy, h.releaseReason = c.version, &at, e.RequestedBy, e.AuthorizedBy, e.Reason
 		w.holds.Put(ref{c.org, e.HoldID}, h)
+	case organization.PersonalDataErased:
+		w.erasures.Put(approvalKey{c.org, c.position}, &erasureRow{
+			org: c.org, position: c.position, version: c.version, subjectID: e.SubjectID, eventID: c.eventID, erasedAt: c.at, event: e,
+		})
 	default:
 		return fmt.Errorf("event %T has no fold", e)
 	}

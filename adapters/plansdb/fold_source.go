@@ -66,6 +66,7 @@ func (w *writer) foldImport(c *change, e source.Event) error {
 			Size: e.Size, ContentHash: e.ContentHash, DocumentType: e.DocumentType, TypeAssumed: e.TypeAssumed,
 			Again: e.Again, Reason: e.Reason, AuthorizedBy: e.AuthorizedBy,
 			DeviationCounts: e.DeviationCounts, Deviations: e.Deviations, Matched: e.Matched,
+			FileName: e.FileName, Submitter: e.Submitter,
 		}
 	case source.IngestRejected:
 		row.id, row.status, row.sha256, row.code = e.MessageID, query.ImportRefused, e.PayloadSHA256, e.Code

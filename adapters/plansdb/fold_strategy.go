@@ -35,7 +35,6 @@ func (w *writer) foldStrategy(c *change, e strategy.Event) error {
 }
 
 func draft(c *change, e strategy.Drafted) *strategyRow {
-	e.Frame.Organizations = unsealedOrganizations(e.Frame.Organizations)
 	return &strategyRow{
 		org: c.org, id: c.id, drafted: c.position, state: string(strategy.Preparing),
 		lineageKey: e.LineageKey, documentType: string(e.DocumentType), replaces: e.Replaces, importID: e.ImportID,
@@ -96,12 +95,12 @@ func (w *writer) approve(c *change, row *strategyRow, e strategy.ApprovalGiven) 
 		approverID: e.ApproverID, meaning: string(e.Meaning), contentHash: e.ContentHash, comment: e.Comment,
 		quorumReached: e.QuorumReached, approvedAt: c.at,
 		eventID: c.eventID, authors: slices.Clone(r.Authors), submittedBy: r.SubmittedBy, submittedAt: r.SubmittedAt,
-		policyVersion: c.policyVersion, authMethod: c.authMethod, authAt: c.authAt,
+		policyVersion: c.policyVersion, authMethod: c.authMethod, authAt: c.authAt, printedName: c.printedName,
 	})
 	r.ApprovalPositions = append(r.ApprovalPositions, c.position)
 	r.Approvals = append(r.Approvals, query.Approval{
 		ApproverID: e.ApproverID, Meaning: string(e.Meaning), ContentHash: e.ContentHash, Comment: e.Comment,
-		QuorumReached: e.QuorumReached, ApprovedAt: c.at,
+		QuorumReached: e.QuorumReached, ApprovedAt: c.at, PrintedName: c.printedName,
 	})
 	if e.QuorumReached {
 		r.State = string(strategy.ApprovedContent)

@@ -93,7 +93,7 @@ func compareStrategy(t failer, want strategy.State, got query.Strategy) {
 		current = want.InForce
 	}
 	if want.Working.Number+want.InForce.Number > 0 {
-		equal(t, "frame", unsealedFrame(current.Plan.Frame), got.Frame)
+		equal(t, "frame", query.FrameOf(current.Plan.Frame), got.Frame)
 	}
 	if got.ID != want.ID || got.State != string(want.Phase) || got.LineageKey != want.LineageKey {
 		t.Errorf("strategy %+v, want %+v", got.StrategySummary, want)
@@ -108,7 +108,7 @@ func compareStrategy(t failer, want strategy.State, got query.Strategy) {
 	for n, g := range goals {
 		equal(t, "goal", query.Goal{
 			ID: g.ID, Identifier: g.Identifier, Sequence: g.Sequence, Name: g.Name, Description: g.Description,
-			Stakeholders: unsealed(g.Stakeholders), OtherInformation: g.OtherInformation,
+			Stakeholders: query.StakeholdersOf(g.Stakeholders), OtherInformation: g.OtherInformation,
 		}, got.Tree[n], cmpopts.IgnoreFields(query.Goal{}, "Health", "Objectives"))
 		objectives := current.Plan.Objectives(g.ID)
 		if len(objectives) != len(got.Tree[n].Objectives) {
@@ -117,7 +117,7 @@ func compareStrategy(t failer, want strategy.State, got query.Strategy) {
 		for m, o := range objectives {
 			equal(t, "objective", query.Objective{
 				ID: o.ID, Identifier: o.Identifier, Sequence: o.Sequence, Name: o.Name, Description: o.Description,
-				Stakeholders: unsealed(o.Stakeholders), OtherInformation: o.OtherInformation, Relationships: o.Relationships,
+				Stakeholders: query.StakeholdersOf(o.Stakeholders), OtherInformation: o.OtherInformation, Relationships: o.Relationships,
 			}, got.Tree[n].Objectives[m], cmpopts.IgnoreFields(query.Objective{}, "Health", "Indicators"))
 		}
 	}
@@ -249,11 +249,6 @@ func (f *fixture) compareMembers(t failer, w *readdbtest.World) {
 	if members < 2 {
 		t.Errorf("%d members, want at least the two of the registration", members)
 	}
-}
-
-func unsealedFrame(f strategy.Frame) strategy.Frame {
-	f.Organizations = unsealedOrganizations(f.Organizations)
-	return f
 }
 
 func equal(t failer, what string, want, got any, options ...cmp.Option) {

@@ -209,7 +209,7 @@ func TestCursorsOfOtherQuestions(t *testing.T) {
 			}
 		}
 	}
-	cursor, err := query.EncodeCursor(query.StrategyFilter{State: "active"}, 5, "5")
+	cursor, err := query.EncodeCursor(query.StrategyFilter{State: "active"}, query.Moment{}, 5, "5")
 	if err != nil {
 		t.Fatal(err)
 	}

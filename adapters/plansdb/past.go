@@ -3,11 +3,15 @@ package plansdb
 import (
 	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
 
+	"strata.dev/strata/app/eventlog"
 	"strata.dev/strata/app/query"
 	"strata.dev/strata/domain/calendar"
 )
@@ -17,31 +21,81 @@ type moment struct {
 	position int64
 	today    calendar.Date // of then
 	at       time.Time
+	asOf     query.Moment // settled; zero for the present
 }
+
+func momentOf(c query.Cut) moment { return moment{c.Position, calendar.Of(c.At), c.At, c.Moment()} }
 
 // recall folds what was recorded of a stream up to ask.AsOf into rows in memory,
 // by the same writer that folds the live model: an answer about the past is the
-// one that was given then.
+// one that was given then. It begins with a snapshot if there is one.
 func (r *Reader) recall(ctx context.Context, ask query.Read, streamID string) (*writer, moment, error) {
 	if r.past == nil {
-		return nil, moment{}, query.ErrUnavailable.Detailf("This service has nothing to look back in.")
+		return nil, moment{}, errNoPast
 	}
-	past, err := r.past.Recorded(ctx, ask, streamID)
+	cut, err := r.past.Moment(ctx, ask)
 	if err != nil {
 		return nil, moment{}, err
 	}
-	at := moment{past.Position, calendar.Of(past.At), past.At}
-	w := newWriter(true)
-	for _, e := range past.Events {
-		c, err := model{}.Decode(e)
+	at := momentOf(cut)
+	ask.AsOf = at.asOf
+	w, from, err := r.begin(ctx, ask, streamID, cut.Last)
+	if err != nil {
+		return nil, at, err
+	}
+	after := int64(0)
+	if from != nil {
+		after = from.Position
+	}
+	past, err := r.past.Recorded(ctx, ask, streamID, after)
+	if err != nil {
+		return nil, at, err
+	}
+	if from != nil && past.Anchor != from.LastEvent {
+		r.snapshots.throwAway(ctx, from, fmt.Errorf("event %s is not the one at its position", from.LastEvent))
+	}
+	if from != nil && (past.Anchor != from.LastEvent || past.Joined > 0) {
+		w, from = newWriter(true), nil
+		if past, err = r.past.Recorded(ctx, ask, streamID, 0); err != nil {
+			return nil, at, err
+		}
+	}
+	if err := foldInto(w, past.Events); err != nil {
+		return nil, at, err
+	}
+	r.folded(ask, streamID, from, len(past.Events))
+	return w, at, nil
+}
+
+// foldInto folds events. One that cannot be applied leaves nothing to be said.
+func foldInto(w *writer, events []eventlog.Event) error {
+	changes, errs := make([]*change, len(events)), make([]error, len(events))
+	const share = 128 // below this a goroutine costs more than it brings
+	var wg sync.WaitGroup
+	for i := 0; i < len(events); i += share {
+		to := min(i+share, len(events))
+		decode := func() {
+			for n := i; n < to; n++ {
+				changes[n], errs[n] = model{}.Decode(events[n])
+			}
+		}
+		if to == len(events) {
+			decode()
+			break
+		}
+		wg.Go(decode)
+	}
+	wg.Wait()
+	for n, c := range changes {
+		err := errs[n]
 		if err == nil {
 			err = w.Fold(c)
 		}
 		if err != nil {
-			return nil, at, query.ErrIncomplete.Detailf("The event at position %d cannot be applied.", e.Position).Because(err)
+			return query.ErrIncomplete.Detailf("The event at position %d cannot be applied.", events[n].Position).Because(err)
 		}
 	}
-	return w, at, nil
+	return nil
 }
 
 // pastPlan is readPlan for a moment of the past.
@@ -56,7 +110,7 @@ func (r *Reader) pastPlan(ctx context.Context, ask query.Read, id uuid.UUID, con
 	}
 	standings := w.standings(func(i *indicatorRow) bool { return i.strategyID == row.id && !i.retired })
 	p, err := newPlan(row, content, slices.Collect(w.elements.All()), standings)
-	return p, at, err
+	return p, at, errors.Join(err, w.unpacked())
 }
 
 // standings is readStandings over the rows in memory.
@@ -70,18 +124,17 @@ func (w *writer) standings(wanted func(*indicatorRow) bool) []*standing {
 		}
 	}
 	slices.SortFunc(all, func(a, b *standing) int { return cmp.Compare(a.row.defined, b.row.defined) })
-	for m := range w.measurements.All() {
+	for m := range w.measurements.Peek() {
 		if s := of[m.indicatorID]; s != nil && !m.void && m.dimsKey == s.row.headline {
-			s.latest = append(s.latest, m)
+			s.add(m)
 		}
 	}
 	for _, s := range all {
-		slices.SortFunc(s.latest, func(a, b *measurementRow) int {
-			return cmp.Or(cmp.Compare(b.end, a.end), cmp.Compare(b.start, a.start))
-		})
-		s.latest = s.latest[:min(len(s.latest), trendNeeds)]
+		for _, m := range s.latest {
+			w.measurements.Warm(m)
+		}
 	}
-	for t := range w.targets.All() {
+	for t := range w.targets.Peek() {
 		s := of[t.indicatorID]
 		if s == nil || t.dimsKey != s.row.headline {
 			continue
@@ -94,7 +147,24 @@ func (w *writer) standings(wanted func(*indicatorRow) bool) []*standing {
 			s.target = t
 		}
 	}
+	for _, s := range all {
+		if s.target != nil {
+			w.targets.Warm(s.target)
+		}
+	}
 	return all
+}
+
+// add keeps the latest values, as many as are needed, the latest first.
+func (s *standing) add(m *measurementRow) {
+	at := len(s.latest)
+	for at > 0 && (calendar.Period{Start: m.start, End: m.end}).After(calendar.Period{Start: s.latest[at-1].start, End: s.latest[at-1].end}) {
+		at--
+	}
+	if at < trendNeeds {
+		s.latest = slices.Insert(s.latest, at, m)
+		s.latest = s.latest[:min(len(s.latest), trendNeeds)]
+	}
 }
 
 // pastScorecard is Scorecard for a moment of the past.
@@ -124,7 +194,7 @@ func (r *Reader) pastScorecard(ctx context.Context, ask query.Read, f query.Scor
 	}
 	if len(lines) > s.limit {
 		lines = lines[:s.limit]
-		if card.NextCursor, err = s.next(f, at.position, lines[s.limit-1].row.defined); err != nil {
+		if card.NextCursor, err = s.next(f, at, lines[s.limit-1].row.defined); err != nil {
 			return card, err
 		}
 	}
@@ -161,7 +231,13 @@ func (r *Reader) pastIndicator(ctx context.Context, ask query.Read, id uuid.UUID
 	if len(found) == 0 {
 		return query.Indicator{}, query.ErrNotFound
 	}
-	return found[0].answer(at.position, at.today), nil
+	return found[0].answer(at.position, at.today), w.unpacked()
+}
+
+// pastPoint is a point that is read when it is wanted.
+type pastPoint struct {
+	key  seriesKey
+	read func() seriesPoint
 }
 
 // pastSeries is Series for a moment of the past.
@@ -177,26 +253,31 @@ func (r *Reader) pastSeries(ctx context.Context, ask query.Read, p *seriesPage) 
 	if p.cut == 0 {
 		p.cut = at.position
 	}
-	var points []seriesPoint
+	var found []pastPoint
 	var total int64
-	add := func(q seriesPoint, first int64, void bool) {
-		if !p.takes(q.key, first, void) {
+	add := func(key seriesKey, first int64, void bool, point func() seriesPoint) {
+		if !p.takes(key, first, void) {
 			return
 		}
-		if total++; q.key.compare(p.after) > 0 {
-			points = append(points, q)
+		if total++; key.compare(p.after) > 0 {
+			found = append(found, pastPoint{key, point})
 		}
 	}
-	for t := range w.targets.All() {
-		add(t.point(), t.first, false)
+	for t := range w.targets.Peek() {
+		add(t.key(), t.first, false, func() seriesPoint { w.targets.Warm(t); return t.point() })
 	}
-	for m := range w.measurements.All() {
-		add(m.point(), m.first, m.void)
+	for m := range w.measurements.Peek() {
+		add(m.key(), m.first, m.void, func() seriesPoint { w.measurements.Warm(m); return m.point() })
 	}
 	answer := row.series(at.position)
 	if p.filter.Count {
 		answer.Total = &total
 	}
-	err = p.fill(&answer, points)
-	return answer, err
+	slices.SortFunc(found, func(a, b pastPoint) int { return a.key.compare(b.key) })
+	points := make([]seriesPoint, min(len(found), p.limit+1))
+	for i := range points {
+		points[i] = found[i].read()
+	}
+	err = p.fill(&answer, points, at.asOf)
+	return answer, errors.Join(err, w.unpacked())
 }

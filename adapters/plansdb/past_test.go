@@ -4,13 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
 	"strata.dev/strata/adapters/internal/readdb/readdbtest"
+	"strata.dev/strata/app/eventlog"
 	"strata.dev/strata/app/query"
 )
 
@@ -18,19 +21,47 @@ import (
 // strategy, the streams of all indicators.
 type logPast struct{ log *readdbtest.Log }
 
-func (p logPast) Recorded(ctx context.Context, r query.Read, streamID string) (query.Recorded, error) {
+func (p logPast) Moment(ctx context.Context, r query.Read) (query.Cut, error) {
 	events, err := p.log.Read(ctx, 0, 1_000_000)
-	out := query.Recorded{Position: r.AsOf.Position}
+	c := query.Cut{Position: r.AsOf.Position, At: time.Unix(0, 0).UTC(), Quiet: int64(len(events))}
+	for _, e := range events {
+		switch {
+		case e.OrganizationID != r.OrganizationID:
+		case e.Position <= r.AsOf.Position:
+			c.Last, c.LastID, c.At = e.Position, e.ID, e.RecordedAt
+		default:
+			c.Quiet = min(c.Quiet, e.Position-1)
+		}
+	}
+	return c, err
+}
+
+func (p logPast) Everything(ctx context.Context, r query.Read, after int64, limit int) ([]eventlog.Event, error) {
+	events, err := p.log.Read(ctx, after, 1_000_000)
+	events = slices.DeleteFunc(slices.Clone(events), func(e eventlog.Event) bool {
+		return e.OrganizationID != r.OrganizationID || e.Position > r.AsOf.Position
+	})
+	return events[:min(limit, len(events))], err
+}
+
+func (p logPast) Recorded(ctx context.Context, r query.Read, streamID string, after int64) (query.Recorded, error) {
+	events, err := p.log.Read(ctx, 0, 1_000_000)
+	cut, err2 := p.Moment(ctx, r)
+	out := query.Recorded{Cut: cut}
 	for _, e := range events {
 		if e.Position > r.AsOf.Position || e.OrganizationID != r.OrganizationID {
 			continue
 		}
-		out.At = e.RecordedAt
+		if e.Position == after {
+			out.Anchor = e.ID
+		}
 		if e.StreamID == streamID || strings.HasPrefix(streamID, "strategy-") && strings.HasPrefix(e.StreamID, "indicator-") {
-			out.Events = append(out.Events, e)
+			if e.Position > after {
+				out.Events = append(out.Events, e)
+			}
 		}
 	}
-	return out, err
+	return out, errors.Join(err, err2)
 }
 
 // answers is all that can be asked as of the past.
@@ -42,6 +73,7 @@ type answers struct {
 	Breaks     map[string][]query.Break
 	Refusals   map[string]string
 	Governance map[string]any
+	Lists      map[string][]any
 }
 
 // ask asks everything, in small pages, of the present or as of then.
@@ -56,7 +88,9 @@ func (f *fixture) ask(t *testing.T, r query.Read, w *readdbtest.World, strategie
 		map[string][]query.Break{},
 		map[string]string{},
 		map[string]any{},
+		map[string][]any{},
 	}
+	f.askLists(t, r, w, a)
 	for _, id := range strategies {
 		for _, content := range []string{"", query.WorkingContent, query.InForceContent} {
 			key := id.String() + content
@@ -193,32 +227,101 @@ func TestThePastIsWhatWasAnsweredThen(t *testing.T) {
 			breaks += len(b)
 		}
 	}
+	for _, name := range []string{"members", "approvals", "sources", "external", "strategies ", "findings grave", "person " + w.Members()[0].String()} {
+		if len(then[len(then)-1].Lists[name]) == 0 || cmp.Equal(then[0].Lists[name], then[len(then)-1].Lists[name]) {
+			t.Errorf("list %s does not change: it is not tested", name)
+		}
+	}
 	if voids == 0 || formers == 0 || breaks == 0 || len(then[0].Governance) == 0 {
 		t.Errorf("%d voids, %d former values, %d breaks, %d findings and so on: not all is tested", voids, formers, breaks, len(then[0].Governance))
 	}
 }
 
-// The lists are of the present.
-func TestListsRefuseThePast(t *testing.T) {
-	f := setup(t, Options{})
-	r := asID(uuid.New())
-	r.AsOf.Position = 1
-	ctx := t.Context()
-	_, err1 := f.reader.Strategies(ctx, r, query.StrategyFilter{})
-	_, err2 := f.reader.Approvals(ctx, r, query.ApprovalFilter{})
-	_, err3 := f.reader.Imports(ctx, r, query.ImportFilter{})
-	_, err4 := f.reader.Holds(ctx, r, query.HoldFilter{})
-	_, err5 := f.reader.Members(ctx, r, query.Paging{})
-	_, err6 := f.reader.Findings(ctx, r, query.FindingFilter{})
-	_, err7 := f.reader.EvidenceList(ctx, r, query.EvidenceFilter{})
-	_, err8 := f.reader.Sources(ctx, r, query.SourceFilter{})
-	_, err9 := f.reader.ExternalChanges(ctx, r, query.ExternalFilter{})
-	_, err10 := f.reader.Person(ctx, r, uuid.New())
-	for n, err := range []error{err1, err2, err3, err4, err5, err6, err7, err8, err9, err10} {
-		if !isInvalid(err) {
-			t.Errorf("list %d: %v, want validation-failed", n, err)
+// pages asks for all pages of a list.
+func pages(ask func(query.Paging) (page any, next string, err error)) (all []any, err error) {
+	for p := (query.Paging{Limit: 3, Count: true}); ; {
+		page, next, err := ask(p)
+		if err != nil {
+			return all, err
+		}
+		all = append(all, page)
+		if p.Cursor = next; next == "" {
+			return all, nil
 		}
 	}
 }
 
-func isInvalid(err error) bool { return errors.Is(err, query.ErrInvalid) }
+// listOf is how a list of pages is asked for.
+func listOf[T any](ask func(query.Paging) (query.Page[T], error)) func(query.Paging) (any, string, error) {
+	return func(p query.Paging) (any, string, error) {
+		page, err := ask(p)
+		next := page.NextCursor
+		page.NextCursor, page.Position = "", 0
+		return page, next, err
+	}
+}
+
+// askLists asks for every list and report, in small pages.
+func (f *fixture) askLists(t *testing.T, r query.Read, w *readdbtest.World, a answers) {
+	t.Helper()
+	ctx := t.Context()
+	lists := map[string]func(query.Paging) (any, string, error){
+		"members": listOf(func(p query.Paging) (query.Page[query.Member], error) { return f.reader.Members(ctx, r, p) }),
+		"holds placed": listOf(func(p query.Paging) (query.Page[query.LegalHold], error) {
+			return f.reader.Holds(ctx, r, query.HoldFilter{State: "placed", Paging: p})
+		}),
+		"approvals": listOf(func(p query.Paging) (query.Page[query.ApprovalRecord], error) {
+			return f.reader.Approvals(ctx, r, query.ApprovalFilter{Paging: p})
+		}),
+		"imports": listOf(func(p query.Paging) (query.Page[query.Import], error) {
+			return f.reader.Imports(ctx, r, query.ImportFilter{Paging: p})
+		}),
+		"evidence": listOf(func(p query.Paging) (query.Page[query.EvidenceSummary], error) {
+			return f.reader.EvidenceList(ctx, r, query.EvidenceFilter{Paging: p})
+		}),
+		"sources": listOf(func(p query.Paging) (query.Page[query.Source], error) {
+			return f.reader.Sources(ctx, r, query.SourceFilter{Paging: p})
+		}),
+		"organization": func(query.Paging) (any, string, error) {
+			o, err := f.reader.Organization(ctx, r)
+			o.Position = 0
+			return o, "", err
+		},
+		"external": func(p query.Paging) (any, string, error) {
+			x, err := f.reader.ExternalChanges(ctx, r, query.ExternalFilter{Paging: p})
+			next := x.NextCursor
+			x.NextCursor, x.Position = "", 0
+			return x, next, err
+		},
+	}
+	for _, state := range []string{"", "active", "on_hold"} {
+		lists["strategies "+state] = listOf(func(p query.Paging) (query.Page[query.StrategySummary], error) {
+			return f.reader.Strategies(ctx, r, query.StrategyFilter{State: state, Paging: p})
+		})
+	}
+	for name, filter := range map[string]query.FindingFilter{
+		"": {}, "open": {State: []string{"open", "assigned"}}, "grave": {Severity: []string{"high", "critical"}}, "expiring": {ExpiringWithin: new(400)},
+	} {
+		lists["findings "+name] = func(p query.Paging) (any, string, error) {
+			filter.Paging = p
+			b, err := f.reader.Findings(ctx, r, filter)
+			next := b.NextCursor
+			b.NextCursor, b.Position = "", 0
+			return b, next, err
+		}
+	}
+	for _, id := range w.Members() {
+		lists["person "+id.String()] = func(query.Paging) (any, string, error) {
+			p, err := f.reader.Person(ctx, r, id)
+			p.Position = 0
+			return p, "", err
+		}
+	}
+	for name, ask := range lists {
+		all, err := pages(ask)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		a.Lists[name] = all
+	}
+}

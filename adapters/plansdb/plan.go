@@ -85,10 +85,10 @@ func (p *plan) answer(position int64, today calendar.Date) query.Strategy {
 	row := p.row
 	a := query.Strategy{
 		StrategySummary: row.summary(), Content: p.which, LineageKey: row.lineageKey, Replaces: row.replaces, ImportID: row.importID,
-		Frame: row.frame, Position: position,
+		Frame: query.FrameOf(row.frame), Position: position,
 	}
 	if p.which == query.InForceContent {
-		a.Frame = row.frameInForce
+		a.Frame = query.FrameOf(row.frameInForce)
 		a.Name, a.Start, a.End = a.Frame.Name, string(a.Frame.Period.Start), string(a.Frame.Period.End)
 		a.Goals, a.Objectives = int(row.goalsInForce), int(row.objectivesInForce)
 	}
@@ -140,7 +140,7 @@ func (p *plan) tree(today calendar.Date) (goals []query.Goal, unattached []query
 func goalOf(id string, c *content) query.Goal {
 	return query.Goal{
 		ID: id, Identifier: c.Identifier, Sequence: c.Sequence, Name: c.Name, Description: c.Description,
-		Stakeholders: c.Stakeholders, OtherInformation: c.OtherInformation,
+		Stakeholders: query.StakeholdersOf(c.Stakeholders), OtherInformation: c.OtherInformation,
 		Health: string(indicator.Unknown), Objectives: []query.Objective{},
 	}
 }
@@ -148,7 +148,7 @@ func goalOf(id string, c *content) query.Goal {
 func objectiveOf(id string, c *content) query.Objective {
 	return query.Objective{
 		ID: id, Identifier: c.Identifier, Sequence: c.Sequence, Name: c.Name, Description: c.Description,
-		Stakeholders: c.Stakeholders, OtherInformation: c.OtherInformation, Relationships: c.Relationships,
+		Stakeholders: query.StakeholdersOf(c.Stakeholders), OtherInformation: c.OtherInformation, Relationships: c.Relationships,
 		Health: string(indicator.Unknown), Indicators: []query.IndicatorStatus{},
 	}
 }

@@ -2,15 +2,19 @@ package plansdb
 
 import (
 	"context"
+	"errors"
+
+	"github.com/google/uuid"
 
 	"strata.dev/strata/adapters/internal/readdb"
+	"strata.dev/strata/app/query"
 )
 
 // Name of the projection and of its consumer group.
 const Name = "plans"
 
 // layout is the number of the tables and the fold; see readdb.Model.
-const layout = 3
+const layout = 4
 
 // Options of a projection.
 type Options = readdb.Options
@@ -18,6 +22,7 @@ type Options = readdb.Options
 // Projection keeps the plans database. It implements projection.Projection.
 type Projection struct {
 	*readdb.Projection[*change]
+	recalls *readdb.Recalls[*change]
 }
 
 // OpenProjection connects as strata_plans_projector. Close it.
@@ -26,7 +31,23 @@ func OpenProjection(ctx context.Context, url string, o Options) (*Projection, er
 	if err != nil {
 		return nil, err
 	}
-	return &Projection{p}, nil
+	return &Projection{p, readdb.NewRecalls(p)}, nil
+}
+
+// Close ends the connections. Nothing else may run any more.
+func (p *Projection) Close() {
+	p.recalls.Close()
+	p.Projection.Close()
+}
+
+// Sweep drops what earlier rebuilds have left behind, and all that was recalled.
+func (p *Projection) Sweep(ctx context.Context) error {
+	return errors.Join(p.Projection.Sweep(ctx), p.recalls.Drop(ctx))
+}
+
+// Recall sees to it that there is a copy of an organization's plans as of c.
+func (p *Projection) Recall(ctx context.Context, organizationID uuid.UUID, c query.Cut, events readdb.Everything) error {
+	return p.recalls.Recall(ctx, organizationID, c, events)
 }
 
 // model implements readdb.Model.
@@ -45,5 +66,6 @@ func (model) Content() []readdb.Content {
 		indicatorsTable.Content(), authorsTable.Content(), movesTable.Content(), targetsTable.Content(), measurementsTable.Content(), importsTable.Content(),
 		findingsTable.Content(), subjectsTable.Content(), partsTable.Content(),
 		evidenceTable.Content(), linksTable.Content(), insideTable.Content(), sourcesTable.Content(), externalTable.Content(),
+		occurrencesTable.Content(), erasuresTable.Content(),
 	}
 }

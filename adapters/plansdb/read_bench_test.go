@@ -89,7 +89,7 @@ func BenchmarkReads(b *testing.B) {
 // laterPage reads a page from the middle of the scorecard.
 func (f *fixture) laterPage(ctx context.Context, ask query.Read, id uuid.UUID, head int64) error {
 	filter := query.ScorecardFilter{StrategyID: id}
-	cursor, err := span{}.next(filter, head, head/2)
+	cursor, err := span{}.next(filter, moment{position: head}, head/2)
 	if err != nil {
 		return err
 	}

@@ -14,10 +14,8 @@ import (
 // EvidenceList implements query.Plans.
 func (r *Reader) EvidenceList(ctx context.Context, ask query.Read, f query.EvidenceFilter) (query.Page[query.EvidenceSummary], error) {
 	page := query.Page[query.EvidenceSummary]{Items: []query.EvidenceSummary{}}
-	if err := query.RefuseAsOf(ask); err != nil {
-		return page, err
-	}
-	s, err := spanOf(f, f.Paging)
+	ask = ask.Within(f.Paging)
+	s, err := spanOf(f, ask.AsOf, f.Paging)
 	if err != nil {
 		return page, err
 	}
@@ -25,21 +23,21 @@ func (r *Reader) EvidenceList(ctx context.Context, ask query.Read, f query.Evide
 		return page, err
 	}
 	q := evidenceOf(f)
-	err = r.db.InTenantTx(ctx, ask, func(ctx context.Context, tx pgx.Tx, position int64) error {
-		rows, err := all(ctx, tx, evidenceTable, q.sql(evidenceTable.SelectAs("e"), s.limit+1), q.between(s.after, s.cutAt(position))...)
+	err = r.read(ctx, ask, func(ctx context.Context, tx pgx.Tx, at moment) error {
+		rows, err := all(ctx, tx, evidenceTable, q.sql(evidenceTable.SelectAs("e"), s.limit+1), q.between(s.after, s.cutAt(at.position))...)
 		if err != nil {
 			return err
 		}
-		page.Position = position
+		page.Position = at.position
 		for _, row := range rows[:min(len(rows), s.limit)] {
 			page.Items = append(page.Items, row.summary())
 		}
 		if len(rows) > s.limit {
-			if page.NextCursor, err = s.next(f, position, rows[s.limit-1].registered); err != nil {
+			if page.NextCursor, err = s.next(f, at, rows[s.limit-1].registered); err != nil {
 				return err
 			}
 		}
-		page.Total, err = total(ctx, tx, f.Paging, q.total(), q.between(0, s.cutAt(position))...)
+		page.Total, err = total(ctx, tx, f.Paging, q.total(), q.between(0, s.cutAt(at.position))...)
 		return err
 	})
 	return page, err
@@ -98,6 +96,7 @@ func (row *evidenceRow) summary() query.EvidenceSummary {
 	return query.EvidenceSummary{
 		ID: row.id, Kind: row.kind, SHA256: row.sha256, Size: row.size, MediaType: row.mediaType, CollectedAt: row.collectedAt.UTC(),
 		RegisteredAt: row.registeredAt.UTC(), RegisteredBy: row.registeredBy, SourceID: row.sourceID, Links: int(row.links), Version: row.version,
+		FileName: row.fileName,
 	}
 }
 
@@ -107,7 +106,7 @@ func (r *Reader) Evidence(ctx context.Context, ask query.Read, id uuid.UUID) (qu
 		return r.pastEvidence(ctx, ask, id)
 	}
 	var answer query.EvidenceDetail
-	err := r.db.InTenantTx(ctx, ask, func(ctx context.Context, tx pgx.Tx, position int64) error {
+	err := r.read(ctx, ask, func(ctx context.Context, tx pgx.Tx, at moment) error {
 		row, err := one(ctx, tx, evidenceTable, `WHERE evidence_id = $1`, id.String())
 		if err != nil {
 			return err
@@ -116,8 +115,8 @@ func (r *Reader) Evidence(ctx context.Context, ask query.Read, id uuid.UUID) (qu
 		if err != nil {
 			return err
 		}
-		answer = row.answer(links, position)
-		answer.LinkedFrom, err = linkedTo(ctx, tx, "evidence", row.id, position)
+		answer = row.answer(links, at.position)
+		answer.LinkedFrom, err = linkedTo(ctx, tx, "evidence", row.id, at.position)
 		return err
 	})
 	return answer, err

@@ -14,10 +14,8 @@ import (
 // ExternalChanges implements query.Plans.
 func (r *Reader) ExternalChanges(ctx context.Context, ask query.Read, f query.ExternalFilter) (query.ExternalChanges, error) {
 	answer := query.ExternalChanges{Items: []query.ExternalChange{}}
-	if err := query.RefuseAsOf(ask); err != nil {
-		return answer, err
-	}
-	s, err := spanOf(f, f.Paging)
+	ask = ask.Within(f.Paging)
+	s, err := spanOf(f, ask.AsOf, f.Paging)
 	if err != nil {
 		return answer, err
 	}
@@ -27,24 +25,24 @@ func (r *Reader) ExternalChanges(ctx context.Context, ask query.Read, f query.Ex
 		return answer, query.ErrInvalid.Detailf("There is no such outcome.").At("#/outcome", "enum", "must be accepted, corrected or rejected")
 	}
 	q := changesOf(f, f.Outcome)
-	err = r.db.InTenantTx(ctx, ask, func(ctx context.Context, tx pgx.Tx, position int64) error {
-		rows, err := all(ctx, tx, externalTable, q.sql(externalTable.SelectAs("x"), s.limit+1), q.between(s.after, s.cutAt(position))...)
+	err = r.read(ctx, ask, func(ctx context.Context, tx pgx.Tx, at moment) error {
+		rows, err := all(ctx, tx, externalTable, q.sql(externalTable.SelectAs("x"), s.limit+1), q.between(s.after, s.cutAt(at.position))...)
 		if err != nil {
 			return err
 		}
-		answer.Position = position
+		answer.Position = at.position
 		for _, row := range rows[:min(len(rows), s.limit)] {
 			answer.Items = append(answer.Items, row.change())
 		}
 		if len(rows) > s.limit {
-			if answer.NextCursor, err = s.next(f, position, rows[s.limit-1].position); err != nil {
+			if answer.NextCursor, err = s.next(f, at, rows[s.limit-1].position); err != nil {
 				return err
 			}
 		}
-		if answer.Total, err = total(ctx, tx, f.Paging, q.total(), q.between(0, s.cutAt(position))...); err != nil || f.Cursor != "" {
+		if answer.Total, err = total(ctx, tx, f.Paging, q.total(), q.between(0, s.cutAt(at.position))...); err != nil || f.Cursor != "" {
 			return err
 		}
-		answer.Restatements, err = restatements(ctx, tx, f, position)
+		answer.Restatements, err = restatements(ctx, tx, f, at.position)
 		return err
 	})
 	return answer, err

@@ -24,22 +24,20 @@ var stages = []string{
 
 // Findings implements query.Plans.
 func (r *Reader) Findings(ctx context.Context, ask query.Read, f query.FindingFilter) (query.FindingBoard, error) {
-	on := cmp.Or(f.On, r.today())
-	board := query.FindingBoard{On: on, Items: []query.FindingSummary{}}
-	if err := query.RefuseAsOf(ask); err != nil {
-		return board, err
-	}
-	s, err := spanOf(f, f.Paging)
+	board := query.FindingBoard{Items: []query.FindingSummary{}}
+	ask = ask.Within(f.Paging)
+	s, err := spanOf(f, ask.AsOf, f.Paging)
 	if err != nil {
 		return board, err
 	}
 	if err := checkFindings(f); err != nil {
 		return board, err
 	}
-	err = r.db.InTenantTx(ctx, ask, func(ctx context.Context, tx pgx.Tx, position int64) error {
-		board.Position = position
+	err = r.read(ctx, ask, func(ctx context.Context, tx pgx.Tx, at moment) error {
+		on := cmp.Or(f.On, at.today)
+		board.On, board.Position = on, at.position
 		q := boardOf(f, on)
-		rows, err := all(ctx, tx, findingsTable, q.page(s.limit+1), q.between(s.after, s.cutAt(position))...)
+		rows, err := all(ctx, tx, findingsTable, q.page(s.limit+1), q.between(s.after, s.cutAt(at.position))...)
 		if err != nil {
 			return err
 		}
@@ -47,14 +45,14 @@ func (r *Reader) Findings(ctx context.Context, ask query.Read, f query.FindingFi
 			board.Items = append(board.Items, row.summary(on))
 		}
 		if len(rows) > s.limit {
-			if board.NextCursor, err = s.next(f, position, rows[s.limit-1].raised); err != nil {
+			if board.NextCursor, err = s.next(f, at, rows[s.limit-1].raised); err != nil {
 				return err
 			}
 		}
-		if board.Total, err = total(ctx, tx, f.Paging, q.total(), q.between(0, s.cutAt(position))...); err != nil || f.Cursor != "" {
+		if board.Total, err = total(ctx, tx, f.Paging, q.total(), q.between(0, s.cutAt(at.position))...); err != nil || f.Cursor != "" {
 			return err
 		}
-		board.Counts, err = countFindings(ctx, tx, f, on, position)
+		board.Counts, err = countFindings(ctx, tx, f, on, at.position)
 		return err
 	})
 	return board, err
@@ -230,14 +228,13 @@ func (r *Reader) Finding(ctx context.Context, ask query.Read, id uuid.UUID) (que
 		return r.pastFinding(ctx, ask, id)
 	}
 	var answer query.FindingDetail
-	on := r.today()
-	err := r.db.InTenantTx(ctx, ask, func(ctx context.Context, tx pgx.Tx, position int64) error {
+	err := r.read(ctx, ask, func(ctx context.Context, tx pgx.Tx, at moment) error {
 		row, err := one(ctx, tx, findingsTable, `WHERE finding_id = $1`, id.String())
 		if err != nil {
 			return err
 		}
-		answer = row.answer(on, position)
-		answer.Evidence, err = linkedTo(ctx, tx, "finding", row.id, position)
+		answer = row.answer(at.today, at.position)
+		answer.Evidence, err = linkedTo(ctx, tx, "finding", row.id, at.position)
 		return err
 	})
 	return answer, err

@@ -14,10 +14,8 @@ import (
 // Imports implements query.Plans.
 func (r *Reader) Imports(ctx context.Context, ask query.Read, f query.ImportFilter) (query.Page[query.Import], error) {
 	var page query.Page[query.Import]
-	if err := query.RefuseAsOf(ask); err != nil {
-		return page, err
-	}
-	s, err := spanOf(f, f.Paging)
+	ask = ask.Within(f.Paging)
+	s, err := spanOf(f, ask.AsOf, f.Paging)
 	if err != nil {
 		return page, err
 	}
@@ -27,22 +25,22 @@ func (r *Reader) Imports(ctx context.Context, ask query.Read, f query.ImportFilt
 		return page, query.ErrInvalid.Detailf("There is no such status.").At("#/status", "enum", "must be accepted or refused")
 	}
 	const where = `WHERE imported > $1 AND imported <= $2 AND ($3 = '' OR status = $3) AND ($4 = '' OR strategy_id = $4)`
-	err = r.db.InTenantTx(ctx, ask, func(ctx context.Context, tx pgx.Tx, position int64) error {
+	err = r.read(ctx, ask, func(ctx context.Context, tx pgx.Tx, at moment) error {
 		rows, err := list(ctx, tx, importsTable, where+` ORDER BY imported LIMIT `+strconv.Itoa(s.limit+1),
-			s.after, s.cutAt(position), f.Status, f.StrategyID)
+			s.after, s.cutAt(at.position), f.Status, f.StrategyID)
 		if err != nil {
 			return err
 		}
-		page.Position, page.Items = position, []query.Import{}
+		page.Position, page.Items = at.position, []query.Import{}
 		for _, row := range rows[:min(len(rows), s.limit)] {
 			page.Items = append(page.Items, row.summary())
 		}
 		if len(rows) > s.limit {
-			if page.NextCursor, err = s.next(f, position, rows[s.limit-1].imported); err != nil {
+			if page.NextCursor, err = s.next(f, at, rows[s.limit-1].imported); err != nil {
 				return err
 			}
 		}
-		page.Total, err = total(ctx, tx, f.Paging, `SELECT count(*) FROM imports `+where, int64(0), s.cutAt(position), f.Status, f.StrategyID)
+		page.Total, err = total(ctx, tx, f.Paging, `SELECT count(*) FROM imports `+where, int64(0), s.cutAt(at.position), f.Status, f.StrategyID)
 		return err
 	})
 	return page, err
@@ -51,10 +49,7 @@ func (r *Reader) Imports(ctx context.Context, ask query.Read, f query.ImportFilt
 // Import implements query.Plans.
 func (r *Reader) Import(ctx context.Context, ask query.Read, id uuid.UUID) (query.ImportDetail, error) {
 	var answer query.ImportDetail
-	if err := query.RefuseAsOf(ask); err != nil {
-		return answer, err
-	}
-	err := r.db.InTenantTx(ctx, ask, func(ctx context.Context, tx pgx.Tx, position int64) error {
+	err := r.read(ctx, ask, func(ctx context.Context, tx pgx.Tx, at moment) error {
 		row, err := one(ctx, tx, importsTable, `WHERE import_id = $1`, id.String())
 		if err != nil {
 			return err
@@ -64,7 +59,7 @@ func (r *Reader) Import(ctx context.Context, ask query.Read, id uuid.UUID) (quer
 			Import: row.summary(), ContentHash: d.ContentHash, DocumentType: d.DocumentType, TypeAssumed: d.TypeAssumed,
 			Again: d.Again, Reason: d.Reason, AuthorizedBy: d.AuthorizedBy,
 			DeviationCounts: append([]source.CodeCount{}, d.DeviationCounts...), DeviationList: append([]source.Deviation{}, d.Deviations...),
-			Matched: d.Matched, Position: position,
+			Matched: d.Matched, Position: at.position, FileName: d.FileName, Submitter: d.Submitter,
 		}
 		return nil
 	})

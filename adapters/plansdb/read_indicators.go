@@ -121,8 +121,7 @@ func (r *Reader) Indicator(ctx context.Context, ask query.Read, id uuid.UUID) (q
 		return r.pastIndicator(ctx, ask, id)
 	}
 	var answer query.Indicator
-	today := r.today()
-	err := r.db.InTenantTx(ctx, ask, func(ctx context.Context, tx pgx.Tx, position int64) error {
+	err := r.read(ctx, ask, func(ctx context.Context, tx pgx.Tx, at moment) error {
 		found, err := readStandings(ctx, tx, `i.indicator_id = $1`, id.String())
 		if err != nil {
 			return err
@@ -130,7 +129,7 @@ func (r *Reader) Indicator(ctx context.Context, ask query.Read, id uuid.UUID) (q
 		if len(found) == 0 {
 			return query.ErrNotFound
 		}
-		answer = found[0].answer(position, today)
+		answer = found[0].answer(at.position, at.today)
 		return nil
 	})
 	return answer, err

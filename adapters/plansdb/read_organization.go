@@ -12,17 +12,14 @@ import (
 // Organization implements query.Plans.
 func (r *Reader) Organization(ctx context.Context, ask query.Read) (query.Organization, error) {
 	var answer query.Organization
-	if err := query.RefuseAsOf(ask); err != nil {
-		return answer, err
-	}
-	err := r.db.InTenantTx(ctx, ask, func(ctx context.Context, tx pgx.Tx, position int64) error {
+	err := r.read(ctx, ask, func(ctx context.Context, tx pgx.Tx, at moment) error {
 		row, err := one(ctx, tx, organizationsTable, `WHERE true`)
 		if err != nil {
 			return err
 		}
 		answer = query.Organization{
 			ID: row.org.String(), Name: row.name, Acronym: row.acronym, Identifier: row.identifier, TimeZone: row.timeZone,
-			FiscalYearStart: int(row.fiscalYearStart), RegisteredAt: row.registeredAt.UTC(), Version: row.version, Position: position,
+			FiscalYearStart: int(row.fiscalYearStart), RegisteredAt: row.registeredAt.UTC(), Version: row.version, Position: at.position,
 			Policy: query.Policy{Version: organization.DefaultPolicy().Version, Rules: organization.DefaultPolicy()},
 		}
 		if row.policy != nil {
@@ -39,16 +36,14 @@ const membersFilter = "members"
 // Members implements query.Plans.
 func (r *Reader) Members(ctx context.Context, ask query.Read, p query.Paging) (query.Page[query.Member], error) {
 	var page query.Page[query.Member]
-	if err := query.RefuseAsOf(ask); err != nil {
-		return page, err
-	}
-	s, err := spanOf(membersFilter, p)
+	ask = ask.Within(p)
+	s, err := spanOf(membersFilter, ask.AsOf, p)
 	if err != nil {
 		return page, err
 	}
-	err = r.db.InTenantTx(ctx, ask, func(ctx context.Context, tx pgx.Tx, position int64) error {
+	err = r.read(ctx, ask, func(ctx context.Context, tx pgx.Tx, at moment) error {
 		rows, err := list(ctx, tx, membersTable, `WHERE enrolled > $1 AND enrolled <= $2 ORDER BY enrolled LIMIT $3`,
-			s.after, s.cutAt(position), s.limit+1)
+			s.after, s.cutAt(at.position), s.limit+1)
 		if err != nil {
 			return err
 		}
@@ -57,19 +52,20 @@ func (r *Reader) Members(ctx context.Context, ask query.Read, p query.Paging) (q
 		if err != nil {
 			return err
 		}
-		page.Position, page.Items = position, make([]query.Member, 0, len(shown))
+		page.Position, page.Items = at.position, make([]query.Member, 0, len(shown))
 		for _, m := range shown {
 			page.Items = append(page.Items, query.Member{
 				ID: m.id, SubjectID: m.subjectID, Kind: m.kind, Issuer: m.issuer, Offboarded: m.offboarded,
 				Roles: append([]query.Grant{}, held[m.id]...), EnrolledAt: m.enrolledAt.UTC(),
+				DisplayName: m.displayName, Email: m.email,
 			})
 		}
 		if len(rows) > s.limit {
-			if page.NextCursor, err = s.next(membersFilter, position, shown[s.limit-1].enrolled); err != nil {
+			if page.NextCursor, err = s.next(membersFilter, at, shown[s.limit-1].enrolled); err != nil {
 				return err
 			}
 		}
-		page.Total, err = total(ctx, tx, p, `SELECT count(*) FROM members WHERE enrolled <= $1`, s.cutAt(position))
+		page.Total, err = total(ctx, tx, p, `SELECT count(*) FROM members WHERE enrolled <= $1`, s.cutAt(at.position))
 		return err
 	})
 	return page, err

@@ -17,16 +17,12 @@ import (
 // Person implements query.Plans.
 func (r *Reader) Person(ctx context.Context, ask query.Read, id uuid.UUID) (query.Person, error) {
 	var answer query.Person
-	if err := query.RefuseAsOf(ask); err != nil {
-		return answer, err
-	}
-	now := r.now()
-	err := r.db.InTenantTx(ctx, ask, func(ctx context.Context, tx pgx.Tx, position int64) error {
-		p := &person{tx: tx, now: now}
+	err := r.read(ctx, ask, func(ctx context.Context, tx pgx.Tx, at moment) error {
+		p := &person{tx: tx, now: at.at}
 		if err := p.find(ctx, id.String()); err != nil {
 			return err
 		}
-		answer = query.Person{ID: id.String(), SubjectIDs: p.subjects, Position: position}
+		answer = query.Person{ID: id.String(), SubjectIDs: p.subjects, Position: at.position}
 		var err error
 		if answer.Enrolments, err = p.enrolments(ctx); err != nil {
 			return err
@@ -37,6 +33,13 @@ func (r *Reader) Person(ctx context.Context, ask query.Read, id uuid.UUID) (quer
 		if answer.Holds, err = p.holds(ctx); err != nil {
 			return err
 		}
+		if answer.Erasures, err = p.erasures(ctx); err != nil {
+			return err
+		}
+		if answer.Texts, err = p.texts(ctx); err != nil {
+			return err
+		}
+		answer.Sealed, answer.Erased = len(answer.Texts) > 0, len(answer.Erasures) > 0
 		answer.Retention, err = p.retention(ctx, len(answer.Holds) > 0)
 		return err
 	})
@@ -80,7 +83,13 @@ func (p *person) find(ctx context.Context, id string) error {
 		return fmt.Errorf("evidence about a person: %w", err)
 	}
 	if len(p.members) == 0 && p.latest == nil {
-		return query.ErrNotFound
+		known := false
+		if err := p.tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM occurrences WHERE person_id = $1)`, p.subjects[0]).Scan(&known); err != nil {
+			return fmt.Errorf("occurrences of a person: %w", err)
+		}
+		if !known {
+			return query.ErrNotFound
+		}
 	}
 	if len(named) > 0 && named[0].subjectID == "" {
 		p.subjects = []string{}
@@ -98,6 +107,7 @@ func (p *person) enrolments(ctx context.Context) ([]query.Enrolment, error) {
 		e := query.Enrolment{
 			MemberID: m.id, SubjectID: m.subjectID, Kind: m.kind, Issuer: m.issuer, EnrolledAt: m.enrolledAt.UTC(),
 			OffboardedAt: inUTC(m.offboardedAt), Grants: []query.PastGrant{},
+			DisplayName: m.displayName, Email: m.email,
 		}
 		for _, g := range grants {
 			if g.memberID == m.id {
@@ -131,6 +141,8 @@ const partsOf = `(
 	UNION SELECT 'steward', 'source', source_id FROM sources WHERE steward_id = ANY($1)
 	UNION SELECT 'registrar', 'evidence', evidence_id FROM evidence WHERE registered_by = ANY($1)
 	UNION SELECT 'subject', 'evidence', evidence_id FROM evidence_subjects WHERE subject_id = ANY($2)
+	UNION SELECT part, type, id FROM occurrences WHERE person_id = ANY($1) AND part = 'signer'
+	UNION SELECT part, type, id FROM occurrences WHERE person_id = ANY($2) AND part <> 'signer'
 ) a`
 
 // acts are the things that the person has a part in, as many as are shown.
@@ -189,16 +201,13 @@ func (p *person) touched(ctx context.Context, holds []*holdRow) ([]string, error
 	if len(held) == 0 {
 		return nil, nil
 	}
-	rows, err := p.tx.Query(ctx, `SELECT a.type || '-' || a.id FROM `+partsOf+` WHERE a.type || '-' || a.id = ANY($3)`, p.ids, p.subjects, held)
+	rows, err := p.tx.Query(ctx, `SELECT t.stream FROM `+streamsOf+` t (stream) WHERE t.stream = ANY($3)`, p.ids, p.subjects, held)
 	if err != nil {
 		return nil, fmt.Errorf("streams under a hold: %w", err)
 	}
 	touched, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	if err != nil {
 		return nil, fmt.Errorf("streams under a hold: %w", err)
-	}
-	if len(p.members) > 0 { // who is or was a member is in the organization's stream
-		touched = append(touched, "organization-"+p.members[0].org.String())
 	}
 	return touched, nil
 }
@@ -223,6 +232,9 @@ func (p *person) retention(ctx context.Context, held bool) (query.Retention, err
 		if last == nil || m.offboardedAt.After(*last) {
 			last = m.offboardedAt
 		}
+	}
+	if last == nil {
+		return q, nil // whom only plans name: what they are named in is kept as what it is
 	}
 	q.LastAt = inUTC(last)
 	q.Until = calendar.Of(last.AddDate(policy.RetentionYears, 0, 0))

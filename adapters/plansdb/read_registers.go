@@ -13,32 +13,30 @@ import (
 // Approvals implements query.Plans.
 func (r *Reader) Approvals(ctx context.Context, ask query.Read, f query.ApprovalFilter) (query.Page[query.ApprovalRecord], error) {
 	var page query.Page[query.ApprovalRecord]
-	if err := query.RefuseAsOf(ask); err != nil {
-		return page, err
-	}
-	s, err := spanOf(f, f.Paging)
+	ask = ask.Within(f.Paging)
+	s, err := spanOf(f, ask.AsOf, f.Paging)
 	if err != nil {
 		return page, err
 	}
 	if f.Revision < 0 || f.Revision > 0 && f.StrategyID == "" {
 		return page, query.ErrInvalid.Detailf("A revision is asked for with its strategy.").At("#/revision", "dependentRequired", "needs strategyId")
 	}
-	err = r.db.InTenantTx(ctx, ask, func(ctx context.Context, tx pgx.Tx, position int64) error {
+	err = r.read(ctx, ask, func(ctx context.Context, tx pgx.Tx, at moment) error {
 		q := approvalsOf(f)
-		rows, err := all(ctx, tx, approvalsTable, q.sql(approvalsTable.SelectAs("a"), s.limit+1), q.between(s.after, s.cutAt(position))...)
+		rows, err := all(ctx, tx, approvalsTable, q.sql(approvalsTable.SelectAs("a"), s.limit+1), q.between(s.after, s.cutAt(at.position))...)
 		if err != nil {
 			return err
 		}
-		page.Position = position
+		page.Position = at.position
 		if page.Items, err = approvalRecords(ctx, tx, rows[:min(len(rows), s.limit)]); err != nil {
 			return err
 		}
 		if len(rows) > s.limit {
-			if page.NextCursor, err = s.next(f, position, rows[s.limit-1].position); err != nil {
+			if page.NextCursor, err = s.next(f, at, rows[s.limit-1].position); err != nil {
 				return err
 			}
 		}
-		page.Total, err = total(ctx, tx, f.Paging, q.total(), q.between(0, s.cutAt(position))...)
+		page.Total, err = total(ctx, tx, f.Paging, q.total(), q.between(0, s.cutAt(at.position))...)
 		return err
 	})
 	return page, err
@@ -109,7 +107,7 @@ func (a *approvalRow) record(name string, same []*approvalRow) query.ApprovalRec
 	q := query.ApprovalRecord{
 		Approval: query.Approval{
 			ApproverID: a.approverID, Meaning: a.meaning, ContentHash: a.contentHash, Comment: a.comment,
-			QuorumReached: a.quorumReached, ApprovedAt: a.approvedAt.UTC(),
+			QuorumReached: a.quorumReached, ApprovedAt: a.approvedAt.UTC(), PrintedName: a.printedName,
 		},
 		EventID: a.eventID.String(), Position: a.position, StrategyID: a.strategyID, StrategyName: name, Revision: int(a.revision),
 		SubmittedBy: a.submittedBy, SubmittedAt: a.submittedAt, Authors: append([]string{}, a.authors...), Overlap: []string{},
@@ -134,10 +132,8 @@ func (a *approvalRow) record(name string, same []*approvalRow) query.ApprovalRec
 // Holds implements query.Plans.
 func (r *Reader) Holds(ctx context.Context, ask query.Read, f query.HoldFilter) (query.Page[query.LegalHold], error) {
 	var page query.Page[query.LegalHold]
-	if err := query.RefuseAsOf(ask); err != nil {
-		return page, err
-	}
-	s, err := spanOf(f, f.Paging)
+	ask = ask.Within(f.Paging)
+	s, err := spanOf(f, ask.AsOf, f.Paging)
 	if err != nil {
 		return page, err
 	}
@@ -147,12 +143,12 @@ func (r *Reader) Holds(ctx context.Context, ask query.Read, f query.HoldFilter) 
 		return page, query.ErrInvalid.Detailf("There is no such state.").At("#/state", "enum", "must be placed or released")
 	}
 	const where = `WHERE placed > $1 AND placed <= $2 AND ($3 = '' OR (released_at IS NULL) = ($3 = 'placed'))`
-	err = r.db.InTenantTx(ctx, ask, func(ctx context.Context, tx pgx.Tx, position int64) error {
-		rows, err := list(ctx, tx, holdsTable, where+` ORDER BY placed LIMIT `+strconv.Itoa(s.limit+1), s.after, s.cutAt(position), f.State)
+	err = r.read(ctx, ask, func(ctx context.Context, tx pgx.Tx, at moment) error {
+		rows, err := list(ctx, tx, holdsTable, where+` ORDER BY placed LIMIT `+strconv.Itoa(s.limit+1), s.after, s.cutAt(at.position), f.State)
 		if err != nil {
 			return err
 		}
-		page.Position, page.Items = position, []query.LegalHold{}
+		page.Position, page.Items = at.position, []query.LegalHold{}
 		for _, h := range rows[:min(len(rows), s.limit)] {
 			page.Items = append(page.Items, query.LegalHold{
 				ID: h.id, Matter: h.matter, Basis: h.basis, WholeOrg: h.scope.Organization, Streams: h.scope.Streams, Subjects: h.scope.Subjects,
@@ -161,11 +157,11 @@ func (r *Reader) Holds(ctx context.Context, ask query.Read, f query.HoldFilter) 
 			})
 		}
 		if len(rows) > s.limit {
-			if page.NextCursor, err = s.next(f, position, rows[s.limit-1].placed); err != nil {
+			if page.NextCursor, err = s.next(f, at, rows[s.limit-1].placed); err != nil {
 				return err
 			}
 		}
-		page.Total, err = total(ctx, tx, f.Paging, `SELECT count(*) FROM legal_holds `+where, int64(0), s.cutAt(position), f.State)
+		page.Total, err = total(ctx, tx, f.Paging, `SELECT count(*) FROM legal_holds `+where, int64(0), s.cutAt(at.position), f.State)
 		return err
 	})
 	return page, err

@@ -17,7 +17,8 @@ import (
 
 // Scorecard implements query.Plans.
 func (r *Reader) Scorecard(ctx context.Context, ask query.Read, f query.ScorecardFilter) (query.Scorecard, error) {
-	s, err := spanOf(f, f.Paging)
+	ask = ask.Within(f.Paging)
+	s, err := spanOf(f, ask.AsOf, f.Paging)
 	if err != nil {
 		return query.Scorecard{}, err
 	}
@@ -31,8 +32,7 @@ func (r *Reader) Scorecard(ctx context.Context, ask query.Read, f query.Scorecar
 		return r.pastScorecard(ctx, ask, f, s)
 	}
 	var card query.Scorecard
-	today := r.today()
-	err = r.db.InTenantTx(ctx, ask, func(ctx context.Context, tx pgx.Tx, position int64) error {
+	err = r.read(ctx, ask, func(ctx context.Context, tx pgx.Tx, at moment) error {
 		row, err := one(ctx, tx, strategiesTable, `WHERE strategy_id = $1`, f.StrategyID.String())
 		if err != nil {
 			return err
@@ -41,22 +41,22 @@ func (r *Reader) Scorecard(ctx context.Context, ask query.Read, f query.Scorecar
 		if err != nil {
 			return err
 		}
-		card = row.scorecard(which, position)
-		q := scorecardQuery{filter: f, which: which, span: s, cut: s.cutAt(position)}
+		card = row.scorecard(which, at.position)
+		q := scorecardQuery{filter: f, which: which, span: s, cut: s.cutAt(at.position)}
 		if f.Cursor == "" || f.GoalID != "" {
 			if q.goals, err = q.place(ctx, tx, nil); err != nil {
 				return err
 			}
 		}
 		if f.Cursor == "" {
-			if card.Goals, err = q.rollUp(ctx, tx, today); err != nil {
+			if card.Goals, err = q.rollUp(ctx, tx, at.today); err != nil {
 				return err
 			}
 		}
 		if card.Total, err = q.count(ctx, tx); err != nil {
 			return err
 		}
-		return q.lines(ctx, tx, today, position, &card)
+		return q.lines(ctx, tx, at, &card)
 	})
 	return card, err
 }
@@ -132,7 +132,7 @@ func (q *scorecardQuery) count(ctx context.Context, tx pgx.Tx) (*int64, error) {
 	return total(ctx, tx, q.filter.Paging, `SELECT count(*) FROM indicators i`+matching, q.args(0)...)
 }
 
-func (q *scorecardQuery) lines(ctx context.Context, tx pgx.Tx, today calendar.Date, position int64, card *query.Scorecard) error {
+func (q *scorecardQuery) lines(ctx context.Context, tx pgx.Tx, at moment, card *query.Scorecard) error {
 	rows, err := tx.Query(ctx, `SELECT i.indicator_id FROM indicators i`+matching+` ORDER BY i.strategy_id, i.defined LIMIT `+strconv.Itoa(q.span.limit+1),
 		q.args(q.span.after)...)
 	if err != nil {
@@ -159,10 +159,10 @@ func (q *scorecardQuery) lines(ctx context.Context, tx pgx.Tx, today calendar.Da
 	}
 	for _, s := range standings { // in the order of definition, as the page is
 		p := placed[s.row.objectiveID]
-		card.Items = append(card.Items, s.line(p.goal, p.name, today))
+		card.Items = append(card.Items, s.line(p.goal, p.name, at.today))
 	}
 	if more {
-		card.NextCursor, err = q.span.next(q.filter, position, standings[len(standings)-1].row.defined)
+		card.NextCursor, err = q.span.next(q.filter, at, standings[len(standings)-1].row.defined)
 	}
 	return err
 }

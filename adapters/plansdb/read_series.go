@@ -11,7 +11,8 @@ import (
 
 // Series implements query.Plans.
 func (r *Reader) Series(ctx context.Context, ask query.Read, f query.SeriesFilter) (query.Series, error) {
-	p, err := newSeriesPage(f)
+	ask = ask.Within(f.Paging)
+	p, err := newSeriesPage(f, ask.AsOf)
 	if err != nil {
 		return query.Series{}, err
 	}
@@ -19,15 +20,15 @@ func (r *Reader) Series(ctx context.Context, ask query.Read, f query.SeriesFilte
 		return r.pastSeries(ctx, ask, p)
 	}
 	var answer query.Series
-	err = r.db.InTenantTx(ctx, ask, func(ctx context.Context, tx pgx.Tx, position int64) error {
+	err = r.read(ctx, ask, func(ctx context.Context, tx pgx.Tx, at moment) error {
 		row, err := one(ctx, tx, indicatorsTable, `WHERE indicator_id = $1`, f.IndicatorID.String())
 		if err != nil {
 			return err
 		}
 		if p.cut == 0 {
-			p.cut = position
+			p.cut = at.position
 		}
-		answer = row.series(position)
+		answer = row.series(at.position)
 		if f.Count {
 			if answer.Total, err = p.count(ctx, tx); err != nil {
 				return err
@@ -37,7 +38,7 @@ func (r *Reader) Series(ctx context.Context, ask query.Read, f query.SeriesFilte
 		if err != nil {
 			return err
 		}
-		return p.fill(&answer, points)
+		return p.fill(&answer, points, at.asOf)
 	})
 	return answer, err
 }

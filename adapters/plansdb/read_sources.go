@@ -16,10 +16,8 @@ import (
 // Sources implements query.Plans.
 func (r *Reader) Sources(ctx context.Context, ask query.Read, f query.SourceFilter) (query.Page[query.Source], error) {
 	page := query.Page[query.Source]{Items: []query.Source{}}
-	if err := query.RefuseAsOf(ask); err != nil {
-		return page, err
-	}
-	s, err := spanOf(f, f.Paging)
+	ask = ask.Within(f.Paging)
+	s, err := spanOf(f, ask.AsOf, f.Paging)
 	if err != nil {
 		return page, err
 	}
@@ -34,23 +32,22 @@ func (r *Reader) Sources(ctx context.Context, ask query.Read, f query.SourceFilt
 		return page, query.ErrInvalid.Detailf("There is no such channel.").At("#/channel", "enum", "must be http, amqp or file")
 	}
 	const where = `WHERE registered > $1 AND registered <= $2 AND ($3 = '' OR status = $3) AND ($4 = '' OR channel = $4)`
-	now := r.now()
-	err = r.db.InTenantTx(ctx, ask, func(ctx context.Context, tx pgx.Tx, position int64) error {
+	err = r.read(ctx, ask, func(ctx context.Context, tx pgx.Tx, at moment) error {
 		rows, err := list(ctx, tx, sourcesTable, where+` ORDER BY registered LIMIT `+strconv.Itoa(s.limit+1),
-			s.after, s.cutAt(position), f.Status, f.Channel)
+			s.after, s.cutAt(at.position), f.Status, f.Channel)
 		if err != nil {
 			return err
 		}
-		page.Position = position
-		if page.Items, err = answersOf(ctx, tx, rows[:min(len(rows), s.limit)], position, now); err != nil {
+		page.Position = at.position
+		if page.Items, err = answersOf(ctx, tx, rows[:min(len(rows), s.limit)], at.position, at.at); err != nil {
 			return err
 		}
 		if len(rows) > s.limit {
-			if page.NextCursor, err = s.next(f, position, rows[s.limit-1].registered); err != nil {
+			if page.NextCursor, err = s.next(f, at, rows[s.limit-1].registered); err != nil {
 				return err
 			}
 		}
-		page.Total, err = total(ctx, tx, f.Paging, `SELECT count(*) FROM sources `+where, int64(0), s.cutAt(position), f.Status, f.Channel)
+		page.Total, err = total(ctx, tx, f.Paging, `SELECT count(*) FROM sources `+where, int64(0), s.cutAt(at.position), f.Status, f.Channel)
 		return err
 	})
 	return page, err
@@ -62,18 +59,17 @@ func (r *Reader) Source(ctx context.Context, ask query.Read, id uuid.UUID) (quer
 		return r.pastSource(ctx, ask, id)
 	}
 	var answer query.Source
-	now := r.now()
-	err := r.db.InTenantTx(ctx, ask, func(ctx context.Context, tx pgx.Tx, position int64) error {
+	err := r.read(ctx, ask, func(ctx context.Context, tx pgx.Tx, at moment) error {
 		row, err := one(ctx, tx, sourcesTable, `WHERE source_id = $1`, id.String())
 		if err != nil {
 			return err
 		}
-		answers, err := answersOf(ctx, tx, []*sourceRow{row}, position, now)
+		answers, err := answersOf(ctx, tx, []*sourceRow{row}, at.position, at.at)
 		if err != nil {
 			return err
 		}
 		answer = answers[0]
-		answer.Position = position
+		answer.Position = at.position
 		return nil
 	})
 	return answer, err

@@ -13,10 +13,8 @@ import (
 // Strategies implements query.Plans.
 func (r *Reader) Strategies(ctx context.Context, ask query.Read, f query.StrategyFilter) (query.Page[query.StrategySummary], error) {
 	var page query.Page[query.StrategySummary]
-	if err := query.RefuseAsOf(ask); err != nil {
-		return page, err
-	}
-	s, err := spanOf(f, f.Paging)
+	ask = ask.Within(f.Paging)
+	s, err := spanOf(f, ask.AsOf, f.Paging)
 	if err != nil {
 		return page, err
 	}
@@ -29,23 +27,23 @@ func (r *Reader) Strategies(ctx context.Context, ask query.Read, f query.Strateg
 	if before == 0 {
 		before = math.MaxInt64
 	}
-	err = r.db.InTenantTx(ctx, ask, func(ctx context.Context, tx pgx.Tx, position int64) error {
+	err = r.read(ctx, ask, func(ctx context.Context, tx pgx.Tx, at moment) error {
 		// The newest first: what was drafted later than the first page is before it, never on the next.
 		rows, err := list(ctx, tx, strategiesTable, `WHERE drafted < $1 AND ($2 = '' OR state = $2) ORDER BY drafted DESC LIMIT $3`,
 			before, f.State, s.limit+1)
 		if err != nil {
 			return err
 		}
-		page.Position, page.Items = position, make([]query.StrategySummary, 0, min(len(rows), s.limit))
+		page.Position, page.Items = at.position, make([]query.StrategySummary, 0, min(len(rows), s.limit))
 		for _, row := range rows[:min(len(rows), s.limit)] {
 			page.Items = append(page.Items, row.summary())
 		}
 		if len(rows) > s.limit {
-			if page.NextCursor, err = s.next(f, position, rows[s.limit-1].drafted); err != nil {
+			if page.NextCursor, err = s.next(f, at, rows[s.limit-1].drafted); err != nil {
 				return err
 			}
 		}
-		page.Total, err = total(ctx, tx, f.Paging, `SELECT count(*) FROM strategies WHERE drafted <= $1 AND ($2 = '' OR state = $2)`, s.cutAt(position), f.State)
+		page.Total, err = total(ctx, tx, f.Paging, `SELECT count(*) FROM strategies WHERE drafted <= $1 AND ($2 = '' OR state = $2)`, s.cutAt(at.position), f.State)
 		return err
 	})
 	return page, err
@@ -78,13 +76,12 @@ func (r *Reader) Strategy(ctx context.Context, ask query.Read, a query.StrategyA
 		return p.answer(m.position, m.today), nil
 	}
 	var answer query.Strategy
-	today := r.today()
-	err := r.db.InTenantTx(ctx, ask, func(ctx context.Context, tx pgx.Tx, position int64) error {
+	err := r.read(ctx, ask, func(ctx context.Context, tx pgx.Tx, at moment) error {
 		p, err := readPlan(ctx, tx, a.ID, a.Content)
 		if err != nil {
 			return err
 		}
-		answer = p.answer(position, today)
+		answer = p.answer(at.position, at.today)
 		return nil
 	})
 	return answer, err

@@ -7,9 +7,11 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"strata.dev/strata/adapters/internal/readdb"
+	"strata.dev/strata/app/eventlog"
 	"strata.dev/strata/app/query"
 	"strata.dev/strata/domain/calendar"
 )
@@ -17,9 +19,16 @@ import (
 // Reader answers query.Plans, and gives commands their command.IndicatorBasis and
 // command.FindingIndex.
 type Reader struct {
-	db   *readdb.Reader
-	past query.Past
-	now  func() time.Time
+	db        *readdb.Reader
+	recaller  recaller // nil if no projection is in this process, as is what follows
+	snapshots *snapshots
+	past      query.Past
+	now       func() time.Time
+}
+
+// recaller recalls what an organization's plans were.
+type recaller interface {
+	Recall(ctx context.Context, organizationID uuid.UUID, c query.Cut, events readdb.Everything) error
 }
 
 var _ query.Plans = (*Reader)(nil)
@@ -35,18 +44,51 @@ func OpenReader(ctx context.Context, url string, follows *Projection) (*Reader, 
 	if err != nil {
 		return nil, err
 	}
-	return &Reader{db: db, now: time.Now}, nil
+	r := &Reader{db: db, now: time.Now}
+	if follows != nil {
+		r.recaller, r.snapshots = follows, newSnapshots(follows)
+	}
+	return r, nil
 }
 
 // LookBackIn says where answers about the past come from; without it they are
 // refused. Call it before the first question.
 func (r *Reader) LookBackIn(past query.Past) { r.past = past }
 
-// today is the day that decides what is stale, in UTC.
-func (r *Reader) today() calendar.Date { return calendar.Of(r.now()) }
+// read runs fn where it can read an organization's rows: the live ones, or those
+// recalled of the moment that is asked for.
+func (r *Reader) read(ctx context.Context, ask query.Read, fn func(ctx context.Context, tx pgx.Tx, at moment) error) error {
+	if ask.AsOf.IsNow() {
+		return r.db.InTenantTx(ctx, ask, func(ctx context.Context, tx pgx.Tx, position int64) error {
+			now := r.now()
+			return fn(ctx, tx, moment{position: position, today: calendar.Of(now), at: now})
+		})
+	}
+	if r.past == nil || r.recaller == nil {
+		return errNoPast
+	}
+	cut, err := r.past.Moment(ctx, ask)
+	if err != nil {
+		return err
+	}
+	ask.AsOf = cut.Moment()
+	events := func(ctx context.Context, after int64, limit int) ([]eventlog.Event, error) {
+		return r.past.Everything(ctx, ask, after, limit)
+	}
+	return r.db.InRecalledTx(ctx, ask, cut,
+		func(ctx context.Context) error { return r.recaller.Recall(ctx, ask.OrganizationID, cut, events) },
+		func(ctx context.Context, tx pgx.Tx) error { return fn(ctx, tx, momentOf(cut)) })
+}
 
-// Close ends the connections.
-func (r *Reader) Close() { r.db.Close() }
+var errNoPast = query.ErrUnavailable.Detailf("This service has nothing to look back in.")
+
+// Close ends the connections. The projection that it follows must still be open.
+func (r *Reader) Close() {
+	if r.snapshots != nil {
+		r.snapshots.close()
+	}
+	r.db.Close()
+}
 
 // Position is how far the plans database is.
 func (r *Reader) Position(ctx context.Context) (int64, error) { return r.db.Position(ctx) }
@@ -103,12 +145,12 @@ type span struct {
 	after int64 // the last key of the page before; 0 on the first page
 }
 
-func spanOf(filter any, p query.Paging) (span, error) {
+func spanOf(filter any, asOf query.Moment, p query.Paging) (span, error) {
 	limit, err := p.Size()
 	if err != nil || p.Cursor == "" {
 		return span{limit: limit}, err
 	}
-	cut, after, err := query.DecodeCursor(filter, p.Cursor)
+	cut, after, err := query.DecodeCursor(filter, asOf, p.Cursor)
 	if err != nil {
 		return span{}, err
 	}
@@ -128,6 +170,6 @@ func (s span) cutAt(position int64) int64 {
 }
 
 // next is the cursor behind the key of a page's last row.
-func (s span) next(filter any, position, last int64) (string, error) {
-	return query.EncodeCursor(filter, s.cutAt(position), strconv.FormatInt(last, 10))
+func (s span) next(filter any, at moment, last int64) (string, error) {
+	return query.EncodeCursor(filter, at.asOf, s.cutAt(at.position), strconv.FormatInt(last, 10))
 }

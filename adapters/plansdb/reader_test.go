@@ -18,6 +18,7 @@ import (
 	"strata.dev/strata/app/query"
 	"strata.dev/strata/domain/fact"
 	"strata.dev/strata/domain/indicator"
+	"strata.dev/strata/domain/strategy"
 	"strata.dev/strata/tests/testenv"
 )
 
@@ -100,7 +101,7 @@ func TestQuestionsThatCannotBeAsked(t *testing.T) {
 	w := f.history(8, 60)
 	f.catchUp(t, 100)
 	ctx, r := t.Context(), f.reader
-	cursor, err := query.EncodeCursor(query.StrategyFilter{State: "active"}, 1, "1")
+	cursor, err := query.EncodeCursor(query.StrategyFilter{State: "active"}, query.Moment{}, 1, "1")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -268,23 +269,14 @@ func sorted(ids ...string) []string {
 	return ids
 }
 
-// Who a person stakeholder is does not get into the database.
-func TestSealedMembersStayOut(t *testing.T) {
+// Who a person is stays in the database as it is in the log, and so in answers.
+func TestSealedTextsStaySealed(t *testing.T) {
 	f := setup(t, Options{})
-	f.history(13, 900)
+	w := f.history(13, 900)
 	f.catchUp(t, 100)
-	events, err := f.log.Read(t.Context(), 0, 1_000_000)
-	if err != nil {
-		t.Fatal(err)
-	}
-	in := 0
-	for _, e := range events {
-		in += strings.Count(string(e.Data), "secret-name")
-	}
-	if in == 0 {
-		t.Fatal("no sealed member in the history: nothing is tested")
-	}
 	conn := testenv.Pool(t, f.urls.Admin)
+	text := readdbtest.Sealed(readdbtest.Somebody, "secret-name")
+	found := map[string]int{}
 	for _, c := range (model{}).Content() {
 		rows, err := conn.Query(t.Context(), fmt.Sprintf(`SELECT to_jsonb(r)::text FROM plans_g1.%s r`, c.Table))
 		if err != nil {
@@ -297,9 +289,35 @@ func TestSealedMembersStayOut(t *testing.T) {
 		if len(all) == 0 {
 			t.Errorf("table %s is empty: nothing is tested", c.Table)
 		}
-		if strings.Contains(strings.Join(all, "\n"), "secret-name") {
-			t.Errorf("a sealed member is in table %s", c.Table)
+		content := strings.Join(all, "\n")
+		if strings.Contains(content, "secret-name") {
+			t.Errorf("table %s says in clear what is sealed", c.Table)
 		}
+		found[c.Table] = strings.Count(content, text)
+	}
+	for _, table := range []string{"elements", "imports", "occurrences"} {
+		if found[table] == 0 {
+			t.Errorf("table %s has no sealed text: nothing is tested", table)
+		}
+	}
+	shown := 0
+	for _, s := range w.Strategies {
+		got, err := f.reader.Strategy(t.Context(), as(w), query.StrategyAsk{ID: s.ID})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, g := range got.Tree {
+			for _, who := range g.Stakeholders {
+				if person := who.Kind == strategy.PersonStakeholder; person != who.Sealed || person && (who.Name != "" || who.Text != text || who.SubjectID != readdbtest.Somebody) {
+					t.Errorf("a stakeholder is shown as %+v", who)
+				} else if person {
+					shown++
+				}
+			}
+		}
+	}
+	if shown == 0 {
+		t.Error("no person was shown: nothing is tested")
 	}
 }
 

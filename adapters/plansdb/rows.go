@@ -65,6 +65,8 @@ type memberRow struct {
 	offboarded   bool
 	enrolledAt   time.Time
 	offboardedAt *time.Time
+	displayName  string // sealed
+	email        string // sealed
 }
 
 type grantRow struct {
@@ -160,6 +162,7 @@ type approvalRow struct {
 	authAt        *time.Time
 	voidedAt      *time.Time
 	voidedBy      string
+	printedName   string // sealed
 }
 
 type indicatorRow struct {
@@ -236,6 +239,8 @@ type importDetails struct {
 	Matched         []source.Match     `json:"matched,omitempty"`
 	Line            int                `json:"line,omitempty"`
 	Column          int                `json:"column,omitempty"`
+	FileName        string             `json:"fileName,omitempty"`  // sealed
+	Submitter       string             `json:"submitter,omitempty"` // sealed
 }
 
 // targetKey is the key of a target.

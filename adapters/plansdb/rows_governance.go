@@ -98,6 +98,7 @@ type evidenceRow struct {
 	collectedAt  time.Time
 	registeredAt time.Time
 	registeredBy string
+	fileName     string // sealed
 }
 
 type linkRow struct {

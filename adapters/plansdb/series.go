@@ -32,7 +32,7 @@ type seriesPage struct {
 	after  seriesKey
 }
 
-func newSeriesPage(f query.SeriesFilter) (*seriesPage, error) {
+func newSeriesPage(f query.SeriesFilter, asOf query.Moment) (*seriesPage, error) {
 	limit, err := f.Size()
 	if err != nil {
 		return nil, err
@@ -52,7 +52,7 @@ func newSeriesPage(f query.SeriesFilter) (*seriesPage, error) {
 		return p, nil
 	}
 	var key string
-	if p.cut, key, err = query.DecodeCursor(f, f.Cursor); err != nil {
+	if p.cut, key, err = query.DecodeCursor(f, asOf, f.Cursor); err != nil {
 		return nil, err
 	}
 	if err := json.Unmarshal([]byte(key), &p.after); err != nil || p.cut <= 0 {
@@ -76,7 +76,7 @@ type seriesPoint struct {
 
 // fill puts the page's points, and one more if there is one, into an answer.
 // They come in any order.
-func (p *seriesPage) fill(answer *query.Series, points []seriesPoint) error {
+func (p *seriesPage) fill(answer *query.Series, points []seriesPoint, asOf query.Moment) error {
 	slices.SortFunc(points, func(a, b seriesPoint) int { return a.key.compare(b.key) })
 	more := len(points) > p.limit
 	points = points[:min(len(points), p.limit)]
@@ -91,7 +91,7 @@ func (p *seriesPage) fill(answer *query.Series, points []seriesPoint) error {
 	if err != nil {
 		return err
 	}
-	answer.NextCursor, err = query.EncodeCursor(p.filter, p.cut, string(key))
+	answer.NextCursor, err = query.EncodeCursor(p.filter, asOf, p.cut, string(key))
 	return err
 }
 
@@ -102,10 +102,18 @@ func (row *indicatorRow) series(position int64) query.Series {
 	}
 }
 
+func (t *targetRow) key() seriesKey {
+	return seriesKey{string(t.start), string(t.end), t.dimsKey, targetKind, ""}
+}
+
+func (m *measurementRow) key() seriesKey {
+	return seriesKey{string(m.start), string(m.end), m.dimsKey, measurementKind, m.id}
+}
+
 func (t *targetRow) point() seriesPoint {
 	return seriesPoint{
-		seriesKey{string(t.start), string(t.end), t.dimsKey, targetKind, ""},
-		query.SeriesPoint{
+		key: t.key(),
+		point: query.SeriesPoint{
 			Kind: targetKind, Point: query.Point{Period: calendar.Period{Start: t.start, End: t.end}, Dims: t.dims, Reading: t.reading},
 			Note: t.note, Source: t.origin, Corrections: int(t.changes), Former: t.former, Epoch: int(t.epoch),
 			RecordedAt: t.setAt.UTC(), RecordedBy: t.setBy,
@@ -115,8 +123,8 @@ func (t *targetRow) point() seriesPoint {
 
 func (m *measurementRow) point() seriesPoint {
 	p := seriesPoint{
-		seriesKey{string(m.start), string(m.end), m.dimsKey, measurementKind, m.id},
-		query.SeriesPoint{
+		key: m.key(),
+		point: query.SeriesPoint{
 			Kind: measurementKind, Point: query.Point{Period: calendar.Period{Start: m.start, End: m.end}, Dims: m.dims, Reading: m.reading},
 			MeasurementID: m.id, Note: m.note, ObservedAt: m.observedAt, ExternalRef: m.externalRef, Source: m.origin,
 			Corrections: int(m.corrections), Former: m.former, Epoch: int(m.epoch), RecordedAt: m.recordedAt.UTC(), RecordedBy: m.recordedBy,

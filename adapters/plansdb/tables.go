@@ -39,6 +39,8 @@ var (
 		readdb.Col("offboarded", "boolean", func(r *memberRow) *bool { return &r.offboarded }),
 		readdb.Col("enrolled_at", "timestamptz", func(r *memberRow) *time.Time { return &r.enrolledAt }),
 		readdb.Col("offboarded_at", "timestamptz", func(r *memberRow) **time.Time { return &r.offboardedAt }),
+		readdb.Col("display_name", "text", func(r *memberRow) *string { return &r.displayName }),
+		readdb.Col("email", "text", func(r *memberRow) *string { return &r.email }),
 	)
 	grantsTable = readdb.NewTable("grants", 2, "version",
 		readdb.UUIDCol("organization_id", func(r *grantRow) *uuid.UUID { return &r.org }),
@@ -126,6 +128,7 @@ var (
 		readdb.Col("auth_at", "timestamptz", func(r *approvalRow) **time.Time { return &r.authAt }),
 		readdb.Col("voided_at", "timestamptz", func(r *approvalRow) **time.Time { return &r.voidedAt }),
 		readdb.Col("voided_by", "text", func(r *approvalRow) *string { return &r.voidedBy }),
+		readdb.Col("printed_name", "text", func(r *approvalRow) *string { return &r.printedName }),
 	)
 	indicatorsTable = readdb.NewTable("indicators", 2, "version",
 		readdb.UUIDCol("organization_id", func(r *indicatorRow) *uuid.UUID { return &r.org }),

@@ -69,6 +69,7 @@ var (
 		readdb.Col("collected_at", "timestamptz", func(r *evidenceRow) *time.Time { return &r.collectedAt }),
 		readdb.Col("registered_at", "timestamptz", func(r *evidenceRow) *time.Time { return &r.registeredAt }),
 		readdb.Col("registered_by", "text", func(r *evidenceRow) *string { return &r.registeredBy }),
+		readdb.Col("file_name", "text", func(r *evidenceRow) *string { return &r.fileName }),
 	)
 	linksTable = readdb.NewTable("evidence_links", 2, "version",
 		readdb.UUIDCol("organization_id", func(r *linkRow) *uuid.UUID { return &r.org }),

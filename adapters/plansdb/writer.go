@@ -40,6 +40,8 @@ type writer struct {
 	targets       *readdb.Rows[targetKey, targetRow]
 	measurements  *readdb.Rows[part, measurementRow]
 	imports       *readdb.Rows[ref, importRow]
+	occurrences   *readdb.Rows[occurrenceKey, occurrenceRow]
+	erasures      *readdb.Rows[approvalKey, erasureRow]
 	governance
 
 	empty bool // made for empty tables: what does not fit into memory is written and forgotten
@@ -85,6 +87,12 @@ func newWriter(empty bool) *writer {
 				return &targetRow{org: k.org, indicatorID: k.id, dimsKey: k.dims, end: k.end, start: k.start}
 			},
 			func(r *targetRow) targetKey { return targetKey{ref{r.org, r.indicatorID}, r.dimsKey, r.end, r.start} }),
+		occurrences: readdb.NewRows(occurrencesTable, empty,
+			func(k occurrenceKey) *occurrenceRow { return &occurrenceRow{org: k.org, key: k} },
+			func(r *occurrenceRow) occurrenceKey { return r.key }),
+		erasures: readdb.NewRows(erasuresTable, empty,
+			func(k approvalKey) *erasureRow { return &erasureRow{org: k.org, position: k.position} },
+			func(r *erasureRow) approvalKey { return approvalKey{r.org, r.position} }),
 		imports: readdb.NewRows(importsTable, empty,
 			func(k ref) *importRow { return &importRow{org: k.org, id: k.id} },
 			func(r *importRow) ref { return ref{r.org, r.id} }),
@@ -256,6 +264,14 @@ func (w *writer) approvalsOf(strategies []ref) []approvalKey {
 
 // Fold implements readdb.Writer.
 func (w *writer) Fold(c *change) error {
+	if err := w.fold(c); err != nil {
+		return err
+	}
+	w.noteOccurrences(c)
+	return nil
+}
+
+func (w *writer) fold(c *change) error {
 	switch e := c.body.(type) {
 	case organization.Event:
 		return w.foldOrganization(c, e)
@@ -287,7 +303,7 @@ func follows(c *change, version int64) error {
 // Weight implements readdb.Writer. The factors are from measured sizes in memory.
 func (w *writer) Weight() int {
 	return w.organizations.Len() + w.members.Len() + w.grants.Len() + w.authors.Len() + w.approvals.Len() +
-		w.holds.Len() + w.moves.Len() + 8*w.imports.Len() +
+		w.holds.Len() + w.moves.Len() + 8*w.imports.Len() + w.occurrences.Len() + w.erasures.Len() +
 		8*w.strategies.Len() + 4*w.elements.Len() + 4*w.indicators.Len() + 2*w.targets.Len() + 2*w.measurements.Len() +
 		w.weight()
 }
@@ -299,6 +315,7 @@ func (w *writer) Flush(ctx context.Context, tx pgx.Tx) error {
 	flushes := append([]func(context.Context, pgx.Tx, *pgx.Batch, bool) error{
 		w.organizations.Flush, w.members.Flush, w.grants.Flush, w.holds.Flush, w.strategies.Flush, w.elements.Flush,
 		w.approvals.Flush, w.indicators.Flush, w.authors.Flush, w.moves.Flush, w.targets.Flush, w.measurements.Flush, w.imports.Flush,
+		w.occurrences.Flush, w.erasures.Flush,
 	}, w.flushes()...)
 	for _, flush := range flushes {
 		if err := flush(ctx, tx, batch, w.empty); err != nil {

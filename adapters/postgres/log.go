@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -18,6 +19,7 @@ type Log struct {
 	reads   *pgxpool.Pool
 	queue   *queue
 	pulse   *pulse
+	refusal atomic.Pointer[error] // why no command is taken, if none is
 	lanes   sync.WaitGroup
 	lookups sync.WaitGroup // of replays, started by lanes
 	close   sync.Once
@@ -64,6 +66,9 @@ func (l *Log) Append(ctx context.Context, cmd eventlog.Command) (eventlog.Receip
 	if err := ctx.Err(); err != nil {
 		return eventlog.Receipt{}, eventlog.ErrUnavailable.Because(err)
 	}
+	if why := l.refusal.Load(); why != nil {
+		return eventlog.Receipt{}, eventlog.ErrBehind.Because(*why)
+	}
 	r := newRequest(cmd)
 	if err := l.queue.put(r); err != nil {
 		return eventlog.Receipt{}, err
@@ -90,6 +95,17 @@ func (l *Log) Append(ctx context.Context, cmd eventlog.Command) (eventlog.Receip
 	default:
 		return eventlog.Receipt{}, eventlog.ErrOutcomeUnknown.Because(ctx.Err())
 	}
+}
+
+// Refuse makes every append from now on fail with eventlog.ErrBehind: the log is
+// not what it was, and what is recorded now would begin a second history of the
+// same positions. nil ends it. What waits in the queue is recorded still.
+func (l *Log) Refuse(why error) {
+	if why == nil {
+		l.refusal.Store(nil)
+		return
+	}
+	l.refusal.Store(&why)
 }
 
 // Queued is the number of commands that wait for a lane.

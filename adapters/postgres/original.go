@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,23 +12,27 @@ import (
 
 	"strata.dev/strata/app/command"
 	"strata.dev/strata/app/eventlog"
+	"strata.dev/strata/app/personal"
 )
 
 // importConnections is how many imports use the store at the same moment;
 // others wait.
 const importConnections = 4
 
-// Imports keeps the documents of imports and how far each is, beside the log in
-// its database. It is safe for concurrent use.
+// Imports keeps the documents of imports and of evidence, and how far each
+// import is, beside the log in its database. It is safe for concurrent use.
 type Imports struct {
-	pool *pgxpool.Pool
+	pool    *pgxpool.Pool
+	persons *personal.Sealer // nil = documents are kept in clear
 }
 
 var _ command.ImportStore = (*Imports)(nil)
 
 // OpenImports connects to the log database that url names, as the role that
-// writes the log. It fails if the database cannot be reached now. Close ends it.
-func OpenImports(ctx context.Context, url string) (*Imports, error) {
+// writes the log. It fails if the database cannot be reached now. Documents are
+// sealed with persons, each under a key of its own; nil keeps them in clear.
+// Close ends it.
+func OpenImports(ctx context.Context, url string, persons *personal.Sealer) (*Imports, error) {
 	cfg, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, fmt.Errorf("store of imports: %w", err)
@@ -48,37 +51,11 @@ func OpenImports(ctx context.Context, url string) (*Imports, error) {
 		pool.Close()
 		return nil, fmt.Errorf("store of imports: %w", err)
 	}
-	return &Imports{pool}, nil
+	return &Imports{pool: pool, persons: persons}, nil
 }
 
 // Close waits for what is under way and closes the connections.
 func (i *Imports) Close() { i.pool.Close() }
-
-// Keep implements command.ImportStore. The database makes sure that the bytes
-// are what they are called.
-func (i *Imports) Keep(ctx context.Context, organizationID uuid.UUID, sha256 string, document []byte) error {
-	sum, err := hex.DecodeString(sha256)
-	if err != nil {
-		return fmt.Errorf("keep a document as %q: %w", sha256, err)
-	}
-	_, err = i.pool.Exec(ctx, `INSERT INTO public.originals (organization_id, sha256, bytes) VALUES ($1, $2, $3)
-ON CONFLICT DO NOTHING`, [16]byte(organizationID), sum, document)
-	return i.failed(err, "keep document "+sha256)
-}
-
-// Original implements command.ImportStore.
-func (i *Imports) Original(ctx context.Context, organizationID uuid.UUID, sha256 string) (document []byte, err error) {
-	sum, err := hex.DecodeString(sha256)
-	if err != nil {
-		return nil, command.ErrNoOriginal.Because(err)
-	}
-	err = i.pool.QueryRow(ctx, `SELECT bytes FROM public.originals WHERE organization_id = $1 AND sha256 = $2`,
-		[16]byte(organizationID), sum).Scan(&document)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, command.ErrNoOriginal
-	}
-	return document, i.failed(err, "read document "+sha256)
-}
 
 // SaveRun implements command.ImportStore.
 func (i *Imports) SaveRun(ctx context.Context, run command.ImportRun) error {

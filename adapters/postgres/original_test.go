@@ -23,7 +23,7 @@ import (
 func TestStoreOfImports(t *testing.T) {
 	t.Parallel()
 	urls := testenv.Log(t)
-	store, err := postgres.OpenImports(t.Context(), urls.App)
+	store, err := postgres.OpenImports(t.Context(), urls.App, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +111,7 @@ func runsGoForward(t *testing.T, store imports.ImportStore) {
 func TestOriginalsAreInsertOnly(t *testing.T) {
 	t.Parallel()
 	urls := testenv.Log(t)
-	store, err := postgres.OpenImports(t.Context(), urls.App)
+	store, err := postgres.OpenImports(t.Context(), urls.App, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -49,7 +49,7 @@ func openReads(ctx context.Context, url string, o Options) (*pgxpool.Pool, error
 	if err != nil {
 		return nil, err
 	}
-	if err := pool.Ping(ctx); err != nil {
+	if err := whole(ctx, pool); err != nil {
 		pool.Close()
 		return nil, err
 	}

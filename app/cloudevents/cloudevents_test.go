@@ -2,11 +2,10 @@ package cloudevents_test
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -65,7 +64,7 @@ func TestDocumentIsThisOne(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	hash := cloudevents.LeafHash(&e)
+	hash := eventlog.LeafHash(&e)
 	want := `{"authid":"member-7","authtype":"app_user","correlationid":"0198c0de-0000-7000-8000-00000000000d",` +
 		`"data":{"goalId":"0198c0de-0000-7000-8000-00000000000f","name":"Digital skills"},` +
 		`"datacontenttype":"application/json","dataschema":"https://strata.local/v1/schemas/strategy.goal-added.v1.json",` +
@@ -89,54 +88,32 @@ func TestDocumentIsThisOne(t *testing.T) {
 	}
 }
 
-// TestLeafIsAsDocumented builds the leaf a second time, from the package comment's table.
-func TestLeafIsAsDocumented(t *testing.T) {
-	e := example(t)
-	var leaf bytes.Buffer
-	number := func(n int64) { _ = binary.Write(&leaf, binary.BigEndian, n) }
-	leaf.WriteByte(0)
-	leaf.WriteString("strata-event-v1")
-	for _, n := range []int64{42, 17, 3, 1, e.RecordedAt.UnixMicro()} {
-		number(n)
+// What was recorded after a restore says in which history of the log it was.
+func TestDocumentsOfLaterEpochsSaySo(t *testing.T) {
+	epochs, err := eventlog.NewEpochs([]eventlog.Epoch{{Number: 2, First: 41, RestoredTo: 40}, {Number: 3, First: 42, RestoredTo: 41}})
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, id := range []uuid.UUID{e.OrganizationID, e.ID, e.CommandID} {
-		leaf.Write(id[:])
+	enc, err := cloudevents.New(cloudevents.Options{Epochs: epochs})
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, f := range [][]byte{[]byte(e.StreamID), []byte(e.Type), e.Data, e.Metadata, e.CommandHash} {
-		number(int64(len(f)))
-		leaf.Write(f)
-	}
-	if want, got := sha256.Sum256(leaf.Bytes()), cloudevents.LeafHash(&e); want != got {
-		t.Errorf("leaf hash %x, want %x", got, want)
-	}
-}
-
-func TestEveryFieldChangesTheLeaf(t *testing.T) {
-	base := example(t)
-	original := cloudevents.LeafHash(&base)
-	for name, change := range map[string]func(*eventlog.Event){
-		"position":              func(e *eventlog.Event) { e.Position++ },
-		"organization sequence": func(e *eventlog.Event) { e.OrganizationSequence++ },
-		"version":               func(e *eventlog.Event) { e.Version++ },
-		"schema":                func(e *eventlog.Event) { e.SchemaVersion++ },
-		"recorded at":           func(e *eventlog.Event) { e.RecordedAt = e.RecordedAt.Add(time.Microsecond) },
-		"organization":          func(e *eventlog.Event) { e.OrganizationID[15]++ },
-		"id":                    func(e *eventlog.Event) { e.ID[15]++ },
-		"command":               func(e *eventlog.Event) { e.CommandID[15]++ },
-		"stream":                func(e *eventlog.Event) { e.StreamID += "0" },
-		"type":                  func(e *eventlog.Event) { e.Type += "0" },
-		"data":                  func(e *eventlog.Event) { e.Data = append(bytes.Clone(e.Data), ' ') },
-		"metadata":              func(e *eventlog.Event) { e.Metadata = append(bytes.Clone(e.Metadata), ' ') },
-		"command hash":          func(e *eventlog.Event) { e.CommandHash = nil },
-		"a byte moved from type to data": func(e *eventlog.Event) {
-			e.Data = append([]byte(e.Type[len(e.Type)-1:]), e.Data...)
-			e.Type = e.Type[:len(e.Type)-1]
-		},
-	} {
-		e := base
-		change(&e)
-		if cloudevents.LeafHash(&e) == original {
-			t.Errorf("a changed %s leaves the leaf hash as it was", name)
+	for position, want := range map[int64]int{1: 1, 40: 1, 41: 2, 42: 3, 99: 3} {
+		e := example(t)
+		e.Position = position
+		doc, err := enc.Append(nil, &e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		canonical, err := jcs.Transform(doc)
+		if err != nil || !bytes.Equal(canonical, doc) {
+			t.Errorf("not canonical, %v:\n%s", err, doc)
+		}
+		if said := bytes.Contains(doc, []byte(`"epoch":"`+strconv.Itoa(want)+`"`)); said != (want > 1) {
+			t.Errorf("position %d is of epoch %d:\n%s", position, want, doc)
+		}
+		if m, err := cloudevents.Decode(doc); err != nil || m.Epoch != want {
+			t.Errorf("position %d comes back as of epoch %d, %v; want %d", position, m.Epoch, err, want)
 		}
 	}
 }
@@ -164,7 +141,7 @@ func TestDocumentsAreCanonicalAndComeBack(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		hash := cloudevents.LeafHash(&e)
+		hash := eventlog.LeafHash(&e)
 		occurred := e.RecordedAt
 		if meta.OccurredAt != nil {
 			occurred = *meta.OccurredAt
@@ -172,7 +149,7 @@ func TestDocumentsAreCanonicalAndComeBack(t *testing.T) {
 		want := cloudevents.Message{
 			ID: e.ID, Source: "https://strata.local/orgs/" + e.OrganizationID.String(), OrganizationID: e.OrganizationID,
 			Type: "dev.strata." + cloudevents.RoutingKey(&e), Name: e.Type, SchemaVersion: e.SchemaVersion,
-			Subject: got.Subject, Time: occurred, RecordedAt: e.RecordedAt,
+			Subject: got.Subject, Time: occurred, RecordedAt: e.RecordedAt, Epoch: 1,
 			Position: e.Position, OrganizationSequence: e.OrganizationSequence, StreamID: e.StreamID, StreamVersion: e.Version,
 			CorrelationID: meta.CorrelationID, CausationID: meta.CausationID,
 			AuthType: map[eventlog.ActorKind]string{eventlog.Person: "app_user", eventlog.SourceSystem: "service_account", eventlog.SystemProcess: "system"}[meta.Actor.Kind],

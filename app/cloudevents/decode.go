@@ -28,6 +28,7 @@ type Message struct {
 	OrganizationSequence int64
 	StreamID             string
 	StreamVersion        int64
+	Epoch                int // history of the log in which it was recorded; 1 unless the log was restored
 
 	CorrelationID, CausationID string
 	AuthType, AuthID           string
@@ -45,6 +46,7 @@ type document struct {
 	Data                 json.RawMessage `json:"data"`
 	DataContentType      string          `json:"datacontenttype"`
 	DataSchema           string          `json:"dataschema"`
+	Epoch                string          `json:"epoch"`
 	ID                   uuid.UUID       `json:"id"`
 	LeafHash             string          `json:"leafhash"`
 	OrganizationSequence string          `json:"organizationsequence"`
@@ -78,13 +80,17 @@ func Decode(body []byte) (Message, error) {
 		StreamID: d.PartitionKey, CorrelationID: d.CorrelationID, CausationID: d.CausationID,
 		AuthType: d.AuthType, AuthID: d.AuthID, TraceParent: d.TraceParent, DataSchema: d.DataSchema, Data: d.Data,
 	}
-	var errs [6]error
+	if d.Epoch == "" {
+		d.Epoch = "1"
+	}
+	var errs [7]error
 	m.Position, errs[0] = strconv.ParseInt(d.Sequence, 10, 64)
 	m.OrganizationSequence, errs[1] = strconv.ParseInt(d.OrganizationSequence, 10, 64)
 	m.StreamVersion, errs[2] = strconv.ParseInt(d.StreamVersion, 10, 64)
 	m.LeafHash, errs[3] = hex.DecodeString(d.LeafHash)
 	m.OrganizationID, errs[4] = uuid.Parse(d.Source[strings.LastIndexByte(d.Source, '/')+1:])
 	m.Name, m.SchemaVersion, errs[5] = splitType(d.Type)
+	m.Epoch, errs[6] = strconv.Atoi(d.Epoch)
 	if err := errors.Join(errs[:]...); err != nil {
 		return Message{}, fmt.Errorf("%w: %w", ErrNotOurs, err)
 	}

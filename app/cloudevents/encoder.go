@@ -25,11 +25,16 @@ const DefaultInstance = "strata.local"
 // Options of an Encoder.
 type Options struct {
 	Instance string // host in source and dataschema; "" = DefaultInstance
+
+	// Epochs are the histories of the log: events of the second and later ones say
+	// so in the extension attribute epoch. Zero = there is one.
+	Epochs eventlog.Epochs
 }
 
 // Encoder writes events as CloudEvents. Safe for concurrent use.
 type Encoder struct {
 	source, schema string
+	epochs         eventlog.Epochs
 	scratch        sync.Pool // *[]byte for leaves
 }
 
@@ -46,6 +51,7 @@ func New(o Options) (*Encoder, error) {
 	return &Encoder{
 		source:  "https://" + o.Instance + "/orgs/",
 		schema:  "https://" + o.Instance + "/v1/schemas/",
+		epochs:  o.Epochs,
 		scratch: sync.Pool{New: func() any { return new(make([]byte, 0, 2048)) }},
 	}, nil
 }
@@ -143,7 +149,13 @@ func (c *Encoder) append(dst []byte, e *eventlog.Event, f facts) []byte {
 	dst = appendEscaped(dst, e.Type)
 	dst = append(dst, ".v"...)
 	dst = strconv.AppendInt(dst, int64(e.SchemaVersion), 10)
-	dst = append(dst, `.json","id":"`...)
+	if epoch := c.epochs.Of(e.Position); epoch > 1 {
+		dst = append(dst, `.json","epoch":"`...)
+		dst = strconv.AppendInt(dst, int64(epoch), 10)
+		dst = append(dst, `","id":"`...)
+	} else {
+		dst = append(dst, `.json","id":"`...)
+	}
 	dst = appendUUID(dst, e.ID)
 	dst = append(dst, `","leafhash":"`...)
 	dst = c.appendLeafHash(dst, e)
@@ -183,8 +195,7 @@ func (c *Encoder) append(dst []byte, e *eventlog.Event, f facts) []byte {
 
 func (c *Encoder) appendLeafHash(dst []byte, e *eventlog.Event) []byte {
 	scratch := c.scratch.Get().(*[]byte) //nolint:forcetypeassert // the pool holds nothing else
-	hash, grown := leafHash(*scratch, e)
-	*scratch = grown
+	hash := eventlog.LeafHashIn(scratch, e)
 	c.scratch.Put(scratch)
 	return hex.AppendEncode(dst, hash[:])
 }

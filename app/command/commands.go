@@ -10,6 +10,7 @@ type Commands struct {
 	Sources       *Sources
 	Imports       *Imports
 	Exports       *Exports
+	Erasure       *Erasure
 }
 
 // New wires the commands on a log.
@@ -31,6 +32,7 @@ func New(options Options) *Commands {
 		Sources:       sources,
 		Imports:       imports,
 		Exports:       &Exports{imports},
+		Erasure:       &Erasure{organizations: organizations, imports: imports, evidence: evidence, options: o},
 	}
 	directory := newDirectory(c)
 	strategies.indicators, strategies.findings = indicators, findings

@@ -121,6 +121,8 @@ func requestedBy(e organization.Event) string {
 		return e.RequestedBy
 	case organization.LegalHoldReleased:
 		return e.RequestedBy
+	case organization.PersonalDataErased:
+		return e.RequestedBy
 	}
 	return ""
 }

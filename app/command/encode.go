@@ -27,8 +27,14 @@ func (x *executor[S, C, E]) encode(call Call, d decision[E]) ([]eventlog.NewEven
 		if x.sign != nil {
 			signed.first = x.sign(e, d.by[i].Actor)
 		}
+		if s := signed.first; s != nil && d.by[i].printed != nil {
+			s.PrintedName = d.by[i].printed(s.SignerID)
+		}
 		if x.second != nil {
 			signed.second = countersigned(call.Countersignature, x.second(e))
+		}
+		if s := signed.second; s != nil && d.by[i].printed != nil {
+			s.PrintedName = d.by[i].printed(s.SignerID)
 		}
 		metadata, err := unsigned.encode(call, d.by[i], d.at, signed)
 		if err != nil {

@@ -54,7 +54,7 @@ func (e *Evidence) Execute(ctx context.Context, call Call, id uuid.UUID, command
 
 // Register keeps the bytes of a piece of evidence and then records it: what the
 // log says is kept, is. The service sets EvidenceID, SHA256, Size and
-// StorageRef. Bytes that are kept and not recorded, after a crash between the
+// StorageRef, and seals FileName, which is given in clear. Bytes that are kept and not recorded, after a crash between the
 // two, harm nothing: a repetition finds them.
 //
 // A grant that is limited to some strategies lets its holder register, too:
@@ -76,7 +76,12 @@ func (e *Evidence) Register(ctx context.Context, call Call, id uuid.UUID, conten
 	}
 	by := m.anywhere()
 	by.At = m.now
-	if _, err := evidence.Decide(evidence.State{}, by, c); err != nil {
+	nameless := c
+	nameless.FileName = ""
+	if _, err := evidence.Decide(evidence.State{}, by, nameless); err != nil {
+		return Result{}, err
+	}
+	if call, c, err = e.sealed(ctx, call, c); err != nil {
 		return Result{}, err
 	}
 	store := e.executor.options.Imports

@@ -75,6 +75,9 @@ type asking struct {
 	onBehalfOf    string
 	policyVersion int // of the organization's policy that the decision rests on
 
+	// printed gives the sealed name of a member, "" if none is known; nil likewise.
+	printed func(memberID string) string
+
 	quiet *eventlog.Quiet // what must not have happened elsewhere when it is recorded
 }
 

@@ -47,6 +47,7 @@ type Exported struct {
 	Position    int64  // of the log, up to which the document is exact
 	ContentHash string // of the document, as an import would find it
 	Omitted     []stratml.Deviation
+	Opened      bool // it names persons: who reads it may read names
 }
 
 // What StratML has no place for.
@@ -62,12 +63,13 @@ var ErrNoRevision = refusal.NotFound.WithRule("revision")
 
 // StratML gives a strategy as of now as a document that is valid by the
 // official schema: the plan of a revision, with the indicators of its
-// objectives, their targets and their living measurements. Who a person is, is
-// not in it: the log does not know. What StratML cannot say is left out and
+// objectives, their targets and their living measurements. Who persons are is in
+// it for those who may read names. What StratML cannot say is left out and
 // listed. The asking person must be a member of the organization.
 func (x *Exports) StratML(ctx context.Context, p Principal, strategyID uuid.UUID, o ExportOptions) (Exported, error) {
 	i := x.imports
-	if _, err := i.organizations.member(ctx, p, i.options.Clock().Add(-MembershipAge)); err != nil {
+	m, err := i.organizations.member(ctx, p, i.options.Clock().Add(-MembershipAge))
+	if err != nil {
 		return Exported{}, err
 	}
 	head, err := i.options.Log.Head(ctx)
@@ -97,15 +99,24 @@ func (x *Exports) StratML(ctx context.Context, p Principal, strategyID uuid.UUID
 	if e.part == stratml.Part1 {
 		e.path = "/StrategicPlan"
 	}
-	written, omitted := e.document(f.state.DocumentType, revision.Plan, indicators).Tidy()
+	sealed, omitted := e.document(f.state.DocumentType, revision.Plan, indicators).Tidy()
+	u := unsealer{ctx: ctx, organization: p.OrganizationID, part: o.Part, path: e.path}
+	if m.readsNames() {
+		u.persons = i.options.Personal
+	}
+	opened, err := u.document(sealed)
+	if err != nil {
+		return Exported{}, err
+	}
+	written, _ := opened.Tidy()
 	document, err := i.options.Writer.Write(written, o.Part)
 	if err != nil {
 		return Exported{}, err
 	}
-	kept, _ := written.Kept("")
+	kept, _ := sealed.Kept("")
 	return Exported{
 		Document: document, Revision: revision.Number, Version: f.version, Position: head,
-		ContentHash: kept.ContentHash(), Omitted: append(e.omitted, omitted...),
+		ContentHash: kept.ContentHash(), Omitted: append(append(e.omitted, omitted...), u.omitted...), Opened: u.opened,
 	}, nil
 }
 
@@ -265,7 +276,7 @@ func stageOf(stage string) string {
 func (e *exporter) stakeholders(list []strategy.Stakeholder, path string) []stratml.Stakeholder {
 	var all []stratml.Stakeholder
 	for n, s := range list {
-		k := stratml.Stakeholder{Type: string(s.Kind), Name: s.Name, Description: s.Description}
+		k := stratml.Stakeholder{Type: string(s.Kind), Name: s.Name, Description: s.Description, Sealed: s.Sealed}
 		if e.part == stratml.Part1 && len(s.Roles) > 0 {
 			e.omit(RolesOfPart2, fmt.Sprintf("%s/Stakeholder[%d]", path, n+1), "")
 			s.Roles = nil

@@ -1,6 +1,8 @@
 package command_test
 
 import (
+	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -173,6 +175,15 @@ func TestLegalHoldsTakeTwoToRelease(t *testing.T) {
 	}
 }
 
+// seals is a sealed log whose root at a position names the position.
+type seals struct{}
+
+func (seals) HeadHash(_ context.Context, position int64, _ time.Duration) (string, error) {
+	return headHash(position), nil
+}
+
+func headHash(position int64) string { return fmt.Sprintf("%064x", position) }
+
 func TestAStrategyFromForceToItsEnd(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -206,7 +217,8 @@ func TestAStrategyFromForceToItsEnd(t *testing.T) {
 	attested := fold[strategy.State, strategy.Event](t, w.log, w.org, r.StreamID, strategy.State.Apply)
 	signature := metadataOf(t, event).Signature
 	if signature == nil || signature.Meaning != "attestation" || signature.SignerID != w.members["approver"] ||
-		!strings.Contains(string(event.Data), signature.ContentHash) || !strings.Contains(string(event.Data), `"logPosition":"`) {
+		!strings.Contains(string(event.Data), signature.ContentHash) || !strings.Contains(string(event.Data), `"logPosition":"`) ||
+		!strings.Contains(string(event.Data), `"headHash":"`+headHash(head)+`"`) {
 		t.Errorf("attested %s, signed %+v", event.Data, signature)
 	}
 	if attested.Phase != strategy.Active || event.Position <= head {

@@ -59,6 +59,7 @@ type ImportRequest struct {
 	RevisionOf uuid.UUID            // the strategy in force of which this is the next revision; zero = a new strategy
 	Again      bool                 // import a content that was imported before; needs Reason
 	Reason     string               // why; recorded
+	FileName   string               // in clear; kept sealed, or not at all where there is no key store
 }
 
 // Fingerprint says what is asked (Call.Hash): the bytes and how to take them.
@@ -198,11 +199,12 @@ type intake struct {
 // without writing anything: a document is refused as a whole or not at all.
 func (in *intake) examine(ctx context.Context) error {
 	day := calendar.Of(in.imports.options.Clock())
-	doc, kept, omitted, err := in.imports.read(ctx, in.request.Document, in.request.AssumeType, day)
+	organizationID := in.call.Principal.OrganizationID
+	r, err := in.imports.read(ctx, organizationID, in.request.Document, in.request.AssumeType, day)
 	if err != nil {
 		return err
 	}
-	organizationID := in.call.Principal.OrganizationID
+	doc, kept := r.doc, r.kept
 	var b *base
 	var matched []source.Match
 	if in.request.RevisionOf != uuid.Nil {
@@ -213,7 +215,7 @@ func (in *intake) examine(ctx context.Context) error {
 	}
 	in.plan = planImport(planning{
 		importID: in.importID, strategyID: in.strategyID, reason: in.request.Reason, base: b, matched: matched,
-	}, doc, kept, omitted)
+	}, doc, kept, r.omitted)
 	second, err := in.member.second(in.call, in.scope)
 	if err != nil {
 		return err
@@ -226,6 +228,10 @@ func (in *intake) examine(ctx context.Context) error {
 		DocumentSHA256: in.sha256, Size: len(in.request.Document), ContentHash: kept.ContentHash(), Format: source.Part2,
 		DocumentType: string(doc.Type), TypeAssumed: doc.TypeAssumed, Counts: countsOf(doc),
 		Again: in.request.Again, Reason: in.request.Reason, Day: day, Layout: importLayout,
+		Subjects: r.subjects, Submitter: r.submitter,
+	}
+	if in.accept.FileName, err = in.imports.sealFileName(ctx, organizationID, in.sha256, in.request.FileName); err != nil {
+		return err
 	}
 	if doc.Part == stratml.Part1 {
 		in.accept.Format = source.Part1
@@ -320,16 +326,6 @@ func (in *intake) record(ctx context.Context, c source.Command) (Result, error) 
 		return Result{}, fmt.Errorf("record import %s: %w", in.importID, err)
 	}
 	return result, nil
-}
-
-// read parses a document and gives what is kept of it.
-func (i *Imports) read(ctx context.Context, document []byte, assume stratml.DocumentType, day calendar.Date) (doc, kept *stratml.Document, omitted []stratml.Deviation, err error) {
-	doc, err = i.options.Documents.Parse(ctx, bytes.NewReader(document), stratml.Options{AssumeType: assume})
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	kept, omitted = doc.Kept(string(day))
-	return doc, kept, omitted, nil
 }
 
 // register is the organization's register of imports.

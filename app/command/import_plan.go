@@ -279,7 +279,7 @@ func frameOf(doc *stratml.Document) strategy.Frame {
 func stakeholdersOf(list []stratml.Stakeholder) []strategy.Stakeholder {
 	var all []strategy.Stakeholder
 	for _, s := range list {
-		k := strategy.Stakeholder{Kind: strategy.StakeholderKind(s.Type), Name: s.Name, Description: s.Description}
+		k := strategy.Stakeholder{Kind: strategy.StakeholderKind(s.Type), Name: s.Name, Description: s.Description, Sealed: s.Sealed}
 		for _, r := range s.Roles {
 			role := strategy.Role{Name: r.Name, Description: r.Description}
 			for _, t := range r.Types {

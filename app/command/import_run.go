@@ -84,7 +84,7 @@ func (i *Imports) planOf(ctx context.Context, a *accepted) (*importPlan, error) 
 	if a.TypeAssumed {
 		assume = stratml.DocumentType(a.DocumentType)
 	}
-	doc, kept, omitted, err := i.read(ctx, document, assume, a.Day)
+	r, err := i.read(ctx, a.event.OrganizationID, document, assume, a.Day)
 	if err != nil {
 		return nil, err
 	}
@@ -96,7 +96,7 @@ func (i *Imports) planOf(ctx context.Context, a *accepted) (*importPlan, error) 
 	}
 	return planImport(planning{
 		importID: a.ImportID, strategyID: a.StrategyID, reason: a.Reason, base: b, matched: a.Matched,
-	}, doc, kept, omitted), nil
+	}, r.doc, r.kept, r.omitted), nil
 }
 
 // apply runs the plan and keeps the run's progress.

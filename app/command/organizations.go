@@ -31,8 +31,19 @@ func newOrganizations(o Options) *Organizations {
 //
 // The service sets RegisterOrganization.OrganizationID. Members are named by
 // organization.IdentityHash of (id, issuer, subject), which the caller computes.
+// The names of EnrolMember are in clear, and sealed here.
 // The Second of SetGovernancePolicy and ReleaseLegalHold is who countersigned the call.
+// Personal data is erased by Erasure.
 func (o *Organizations) Execute(ctx context.Context, call Call, id uuid.UUID, commands ...organization.Command) (Result, error) {
+	for _, c := range commands {
+		if _, ok := c.(organization.ErasePersonalData); ok {
+			return Result{}, refusal.Invalid.Detailf("Personal data is erased together with the documents that hold it.")
+		}
+	}
+	call, commands, err := o.sealed(ctx, call, commands)
+	if err != nil {
+		return Result{}, err
+	}
 	return o.executor.execute(ctx, request[organization.State, organization.Command]{
 		call: call, owner: id, id: id, commands: commands,
 		prepare: func(_ context.Context, s organization.State, c organization.Command, _ time.Time) (asking, organization.Command, error) {
@@ -131,7 +142,13 @@ func (m member) anywhere() fact.Actor {
 
 // asking is the member as the one who asks, under the policy of now.
 func (m member) asking(strategyIDs ...string) asking {
-	return asking{Actor: m.actor(strategyIDs...), policyVersion: m.in.Policy().Version}
+	return asking{Actor: m.actor(strategyIDs...), policyVersion: m.in.Policy().Version, printed: m.printed}
+}
+
+// printed gives the sealed name of any member of the same organization.
+func (m member) printed(memberID string) string {
+	other, _ := m.in.Member(memberID)
+	return other.DisplayName
 }
 
 // member finds who asks for something of another aggregate. The organization's

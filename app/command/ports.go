@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"strata.dev/strata/app/eventlog"
+	"strata.dev/strata/app/personal"
 	"strata.dev/strata/app/stratml"
 )
 
@@ -56,9 +57,19 @@ type Options struct {
 	// with indicators off track, and for persons to correct what was off track.
 	Findings FindingIndex
 
+	// Persons is required to erase personal data.
+	Persons PersonIndex
+
+	// Seals gives attestations the root of the sealed log; nil = they have none.
+	Seals Seals
+
 	Documents stratml.Parser // required to import
 	Imports   ImportStore    // required to import and for evidence
 	Writer    stratml.Writer // required to export
+
+	// Personal seals persons. Without it their names are refused, or withheld from
+	// what is imported.
+	Personal *personal.Sealer
 
 	Clock      func() time.Time          // default time.Now
 	NewEventID func() (uuid.UUID, error) // default uuid.NewV7
@@ -88,3 +99,10 @@ func (o Options) withDefaults() Options {
 type noMetrics struct{}
 
 func (noMetrics) Command(string, string, int, time.Duration) {}
+
+// Seals is the sealed log.
+type Seals interface {
+	// HeadHash is the root of the log's tree at a position in hex. It waits to be
+	// sealed, at most as long as wait; "" if it is not, or nothing is.
+	HeadHash(ctx context.Context, position int64, wait time.Duration) (string, error)
+}

@@ -26,6 +26,15 @@ func (o *Organizations) MayReadJournal(ctx context.Context, p Principal) error {
 	return o.mayRead(ctx, p, authz.MayReadJournal, authz.ErrNoWatcher)
 }
 
+// ReadsNames says whether a principal may read names of persons, by what was
+// known when they were let in (MayRead): whose role came since then reads them
+// with their next question.
+func (o *Organizations) ReadsNames(p Principal) bool {
+	x := o.executor
+	known, ok := x.cache.get(cacheKey(p.OrganizationID, x.stream(p.OrganizationID)))
+	return ok && mayRead(known.state, p, x.options.Clock(), authz.MayReadNames, authz.ErrRole) == nil
+}
+
 func (o *Organizations) mayRead(ctx context.Context, p Principal, lets func(role string) bool, otherwise error) error {
 	x := o.executor
 	stream := x.stream(p.OrganizationID)

@@ -24,13 +24,18 @@ type Strategies struct {
 	indicators    *Indicators // set once all are made, like findings
 	findings      *Findings
 	basis         IndicatorBasis
+	seals         Seals // nil = nothing is sealed
 }
+
+// sealedWithin is how long an attestation waits to be given the root of the log:
+// as long as sealing takes on a day like any other.
+const sealedWithin = 2 * time.Second
 
 func newStrategies(o Options, organizations *Organizations) *Strategies {
 	x := newExecutor("strategy", o, strategy.Decide, strategy.State.Apply)
 	x.sign = signature
 	x.revision = strategy.State.Revision
-	return &Strategies{executor: x, organizations: organizations, basis: o.Basis}
+	return &Strategies{executor: x, organizations: organizations, basis: o.Basis, seals: o.Seals}
 }
 
 // Execute runs commands on the strategy id as one append.
@@ -38,8 +43,12 @@ func newStrategies(o Options, organizations *Organizations) *Strategies {
 // The service sets what only it may say: DraftStrategy.StrategyID, the
 // indicator basis of SubmitStrategy, ActivateStrategy and AttestPeriod, what the
 // policy says, SamePerson, which findings are settled, whether a successor is in force, and who measured
-// what in an attested period.
+// what in an attested period. Persons are named in clear, and sealed here.
 func (s *Strategies) Execute(ctx context.Context, call Call, id uuid.UUID, commands ...strategy.Command) (Result, error) {
+	call, commands, err := s.sealed(ctx, call, id.String(), commands)
+	if err != nil {
+		return Result{}, err
+	}
 	return s.executor.execute(ctx, request[strategy.State, strategy.Command]{
 		call: call, owner: call.Principal.OrganizationID, id: id, commands: commands,
 		prepare: func(ctx context.Context, state strategy.State, c strategy.Command, since time.Time) (asking, strategy.Command, error) {
@@ -171,7 +180,12 @@ func (s *Strategies) periodBasis(ctx context.Context, organizationID, id uuid.UU
 	if err != nil {
 		return fmt.Errorf("indicators of strategy %s: %w", id, err)
 	}
-	c.IndicatorDigest, c.LogPosition, c.Measurers, c.Unexplained = digest, position, nil, nil
+	c.IndicatorDigest, c.LogPosition, c.HeadHash, c.Measurers, c.Unexplained = digest, position, "", nil, nil
+	if s.seals != nil {
+		if c.HeadHash, err = s.seals.HeadHash(ctx, position, sealedWithin); err != nil {
+			return fmt.Errorf("root of the log at %d: %w", position, err)
+		}
+	}
 	for _, indicatorID := range ids {
 		x := s.indicators.executor
 		f, err := x.load(ctx, organizationID, x.stream(indicatorID), true)
@@ -217,8 +231,8 @@ func (s *Strategies) state(ctx context.Context, organizationID uuid.UUID, id str
 	return f.state, err
 }
 
-// signature is what a signing event carries in its metadata (R16). The printed
-// name is not part of it yet: names are sealed, and none are kept.
+// signature is what a signing event carries in its metadata (R16), but for the
+// printed name, which is the member's.
 func signature(e strategy.Event, by fact.Actor) *eventlog.Signature {
 	at := by.At.UTC().Truncate(time.Microsecond)
 	switch e := e.(type) {

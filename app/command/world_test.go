@@ -19,6 +19,7 @@ import (
 	"strata.dev/strata/app/command"
 	"strata.dev/strata/app/eventcodec"
 	"strata.dev/strata/app/eventlog"
+	"strata.dev/strata/app/personal"
 	"strata.dev/strata/domain/authz"
 	"strata.dev/strata/domain/fact"
 	"strata.dev/strata/domain/fault"
@@ -47,6 +48,7 @@ type world struct {
 	org      uuid.UUID
 	members  map[string]string // member id by name
 	store    command.ImportStore
+	keys     personal.Keys // nil = no key store
 	made     made
 }
 
@@ -83,7 +85,25 @@ func newWorldOn(t testing.TB, log eventlog.Log) *world {
 func (w *world) process() *command.Commands {
 	return command.New(command.Options{
 		Log: w.log, Basis: basis{w.log}, Findings: w.findings(), Documents: w.made, Writer: documents.Writer{}, Imports: w.store,
+		Personal: w.persons(), Seals: seals{},
 	})
+}
+
+// persons seals with the world's key store, if there is one.
+func (w *world) persons() *personal.Sealer {
+	if w.keys == nil {
+		return nil
+	}
+	return personal.NewSealer(w.keys)
+}
+
+// newSealedWorld is newWorldOn with a key store.
+func newSealedWorld(t testing.TB, log eventlog.Log) *world {
+	t.Helper()
+	w := newWorldOn(t, log)
+	w.keys = &memory.Keys{}
+	w.commands = w.process()
+	return w
 }
 
 // findings looks for findings in the log.

@@ -141,7 +141,8 @@ func TestWhateverIsAskedIsRefusedOrWritten(t *testing.T) {
 			ComplianceOfficer: organization.FirstMember{MemberID: ids[1], SubjectID: ids[1], Issuer: "i", ExternalIDHash: hashes[1], GrantID: ids[1]},
 		}}, either(as[organization.RegisterOrganization, o](), as[organization.EnrolMember, o](), as[organization.GrantRole, o](),
 			as[organization.RevokeRole, o](), as[organization.OffboardMember, o](), as[organization.SetGovernancePolicy, o](),
-			as[organization.PlaceLegalHold, o](), as[organization.ReleaseLegalHold, o]()))
+			as[organization.PlaceLegalHold, o](), as[organization.ReleaseLegalHold, o](),
+			as[organization.ErasePersonalData, o]()))
 	})
 	t.Run("strategy", func(t *testing.T) {
 		anything(t, strategy.Decide, strategy.State.Apply, []s{

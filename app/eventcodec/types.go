@@ -20,6 +20,7 @@ var table = New(
 	Of[organization.GovernancePolicySet]("organization.governance-policy-set"),
 	Of[organization.LegalHoldPlaced]("organization.legal-hold-placed"),
 	Of[organization.LegalHoldReleased]("organization.legal-hold-released"),
+	Of[organization.PersonalDataErased]("organization.personal-data-erased"),
 
 	Of[strategy.Drafted]("strategy.drafted"),
 	Of[strategy.GoalAdded]("strategy.goal-added"),
@@ -69,6 +70,7 @@ var table = New(
 	Of[journal.Reminded]("journal.reminded"),
 	Of[journal.ReadModelDiverged]("journal.read-model-diverged"),
 	Of[journal.ReadModelRepaired]("journal.read-model-repaired"),
+	Of[journal.EpochStarted]("journal.epoch-started"),
 )
 
 // Encode gives the wire type, schema and canonical body of a domain event.

@@ -36,6 +36,10 @@ var (
 	// ErrUnavailable: the log cannot be reached. Nothing was written.
 	ErrUnavailable = fault.New(fault.Unavailable, "unavailable", "The event log cannot be reached now. Try again.")
 
+	// ErrBehind: the log lacks what it once held, as its archive or a read model
+	// shows, and takes nothing before an operator has restored it. Nothing was written.
+	ErrBehind = fault.New(fault.Unavailable, "log-behind", "The event log has lost its end and is to be restored. Nothing is recorded until then.")
+
 	// ErrOverloaded: too many commands wait for the log. Nothing was written.
 	ErrOverloaded = fault.New(fault.RateLimited, "overloaded", "Too many commands are waiting. Try again later.")
 

@@ -42,7 +42,7 @@ type Origin struct {
 // Signature is a decision signed with a meaning over content (R16).
 type Signature struct {
 	SignerID    string    `json:"signerId"`
-	PrintedName string    `json:"printedName,omitempty"`
+	PrintedName string    `json:"printedName,omitempty"` // sealed, as the member was enrolled
 	Meaning     string    `json:"meaning"`
 	SignedAt    time.Time `json:"signedAt"`
 	ContentHash string    `json:"contentHash"`
@@ -51,7 +51,8 @@ type Signature struct {
 // Countersignature is a second person's word for the command that made an event (S8, S15).
 type Countersignature struct {
 	ID          string    `json:"id,omitempty"`
-	SignerID    string    `json:"signerId"` // member
+	SignerID    string    `json:"signerId"`              // member
+	PrintedName string    `json:"printedName,omitempty"` // sealed, as the member was enrolled
 	Meaning     string    `json:"meaning"`
 	SignedAt    time.Time `json:"signedAt"`
 	CommandHash string    `json:"commandHash"` // SHA-256 of method, path and canonical body

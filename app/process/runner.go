@@ -151,7 +151,7 @@ func (o origin) later(d process.Decision, later *deferred) {
 
 func (o origin) timer(t process.Timer) Timer {
 	return Timer{
-		OrganizationID: o.organizationID, ID: o.deriveID("timer", string(t.Kind), t.Subject.String()),
+		OrganizationID: o.organizationID, ID: TimerID(o.id, string(t.Kind), t.Subject.String()),
 		Kind: string(t.Kind), Subject: t.Subject.String(), DueAt: t.DueAt,
 		CauseID: o.eventID, CausePosition: o.position, CorrelationID: o.correlationID,
 	}

@@ -112,6 +112,7 @@ type Generation struct {
 	Number    int
 	State     string
 	Position  int64
+	Epoch     int // of the log, in which Position counts
 	StartedAt time.Time
 }
 

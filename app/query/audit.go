@@ -15,7 +15,13 @@ const MaxTypes = 50
 
 // Audit answers what auditors ask, from a copy of every event. Nothing is ever
 // left out or changed in it: an event is there as it was recorded.
+//
+// Everything can be asked as of a moment of the past (Read.AsOf): the answer
+// then rests on nothing that was recorded later.
 type Audit interface {
+	// Moment looks up what r.AsOf stands for; see Past.
+	Moment(ctx context.Context, r Read) (Cut, error)
+
 	// Events is the organization's feed in log order: the events behind After.
 	// The positions of one organization have gaps where others wrote, so a
 	// reader proves completeness by OrganizationSequence (without Types).
@@ -27,8 +33,8 @@ type Audit interface {
 	// Event is one event by its id.
 	Event(ctx context.Context, r Read, id uuid.UUID) (Entry, error)
 
-	// Diff says what differs between two points of a strategy's or an indicator's
-	// history. Both are folded from the events as the deciders do it. It never
+	// Diff says what differs between two points of an aggregate's history, and by
+	// which events. Both are folded from the events as the deciders do it. It never
 	// changes once both points are in the past.
 	Diff(ctx context.Context, r Read, f DiffFilter) (Diff, error)
 
@@ -111,4 +117,16 @@ type FieldChange struct {
 	Field string          `json:"field"`
 	Old   json.RawMessage `json:"old,omitempty"`
 	New   json.RawMessage `json:"new,omitempty"`
+	Cause *Cause          `json:"cause,omitempty"` // in a difference between two points: what made it so last
+}
+
+// Cause is the event by which something became what it is.
+type Cause struct {
+	EventID    string    `json:"eventId"`
+	Type       string    `json:"type"`
+	Position   int64     `json:"position,string"`
+	RecordedAt time.Time `json:"recordedAt"`
+	ActorKind  string    `json:"actorKind,omitempty"`
+	ActorID    string    `json:"actorId,omitempty"`
+	Reason     string    `json:"reason,omitempty"`
 }

@@ -30,6 +30,8 @@ type EvidenceSummary struct {
 	SourceID     string    `json:"sourceId,omitempty"` // that the bytes came from
 	Links        int       `json:"links"`
 	Version      int64     `json:"version,string"` // of the stream: the ETag
+	FileName     string    `json:"fileName,omitempty"`
+	Withheld
 }
 
 // EvidenceDetail is a piece of evidence with all its links.

@@ -149,6 +149,8 @@ type FindingAcceptance struct {
 	Justification string        `json:"justification"`
 	ExpiresOn     calendar.Date `json:"expiresOn"`
 	At            time.Time     `json:"at"`
+	PrintedName   string        `json:"printedName,omitempty"` // of who gave the command, as it was then
+	Withheld
 }
 
 // FindingReturn says why it was not over.
@@ -166,4 +168,6 @@ type FindingClosure struct {
 	Reason             string    `json:"reason,omitempty"`
 	VerifierID         string    `json:"verifierId"`
 	At                 time.Time `json:"at"`
+	PrintedName        string    `json:"printedName,omitempty"` // of the verifier, as it was then
+	Withheld
 }

@@ -51,4 +51,7 @@ type ImportDetail struct {
 	DeviationList   []source.Deviation `json:"deviationList"`     // in the document's order, as many as one event holds
 	Matched         []source.Match     `json:"matched,omitempty"` // what was found again from the revision before
 	Position        int64              `json:"position,string"`
+	FileName        string             `json:"fileName,omitempty"`
+	Submitter       string             `json:"submitter,omitempty"` // who rendered the document
+	Withheld
 }

@@ -13,12 +13,13 @@ const (
 	JournalReminded          = "reminded"
 	JournalReadModelDiverged = "read-model-diverged"
 	JournalReadModelRepaired = "read-model-repaired"
+	JournalEpochStarted      = "epoch-started"
 )
 
 // JournalKinds lists them.
 func JournalKinds() []string {
 	return []string{
-		JournalCommandDenied, JournalSignInFailed, JournalAuditRead, JournalReminded, JournalReadModelDiverged, JournalReadModelRepaired,
+		JournalCommandDenied, JournalSignInFailed, JournalAuditRead, JournalReminded, JournalReadModelDiverged, JournalReadModelRepaired, JournalEpochStarted,
 	}
 }
 

@@ -63,6 +63,10 @@ type Member struct {
 	Issuer     string    `json:"issuer,omitempty"`
 	Roles      []Grant   `json:"roles"`
 	EnrolledAt time.Time `json:"enrolledAt"`
+
+	DisplayName string `json:"displayName,omitempty"`
+	Email       string `json:"email,omitempty"`
+	Withheld
 }
 
 // Grant is a role a member holds.

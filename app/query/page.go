@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 )
 
@@ -53,39 +54,39 @@ const maxCursor = 4096
 // starts, the position of the first page (the cut: what came later is on no
 // page), and the question it belongs to.
 type cursor struct {
-	Filter string `json:"f"`
-	Cut    int64  `json:"c,string"`
-	After  string `json:"a"`
+	Filter string  `json:"f"`
+	Cut    int64   `json:"c,string"`
+	After  string  `json:"a"`
+	AsOf   *Moment `json:"m,omitempty"` // of pages of the past
 }
 
 // EncodeCursor makes the cursor of the page behind key after. filter is the
-// question without its paging; cut is the position of the first page.
-func EncodeCursor(filter any, cut int64, after string) (string, error) {
+// question without its paging; cut is the position of the first page; asOf is
+// what the pages are as of, settled, or zero for those of the present.
+func EncodeCursor(filter any, asOf Moment, cut int64, after string) (string, error) {
 	f, err := fingerprint(filter)
 	if err != nil {
 		return "", err
 	}
-	b, err := json.Marshal(cursor{Filter: f, Cut: cut, After: after})
+	c := cursor{Filter: f, Cut: cut, After: after}
+	if !asOf.IsNow() {
+		c.AsOf = &asOf
+	}
+	b, err := json.Marshal(c)
 	if err != nil {
 		return "", fmt.Errorf("encode cursor: %w", err)
 	}
 	return base64.RawURLEncoding.EncodeToString(b), nil
 }
 
-// DecodeCursor reads what EncodeCursor made for the same filter; anything else
-// is ErrInvalidCursor. A cursor is not a permission: whoever makes one up sees
-// another page of what they may see anyway.
-func DecodeCursor(filter any, s string) (cut int64, after string, err error) {
-	if len(s) > maxCursor {
-		return 0, "", ErrInvalidCursor
-	}
-	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
+// DecodeCursor reads what EncodeCursor made for the same filter, of pages of the
+// present or as of the same position; anything else is ErrInvalidCursor. A cursor
+// is not a permission: whoever makes one up sees another page of what they may
+// see anyway.
+func DecodeCursor(filter any, asOf Moment, s string) (cut int64, after string, err error) {
+	c, err := decodeCursor(s)
 	if err != nil {
-		return 0, "", ErrInvalidCursor.Because(err)
-	}
-	var c cursor
-	if err := json.Unmarshal(b, &c); err != nil {
-		return 0, "", ErrInvalidCursor.Because(err)
+		return 0, "", err
 	}
 	want, err := fingerprint(filter)
 	if err != nil {
@@ -94,7 +95,44 @@ func DecodeCursor(filter any, s string) (cut int64, after string, err error) {
 	if c.Filter != want || c.Cut < 0 {
 		return 0, "", ErrInvalidCursor.Detailf("The cursor was given for another filter.")
 	}
+	if then := c.asOf(); then.IsNow() != asOf.IsNow() || asOf.Position != 0 && asOf.Position != then.Position {
+		return 0, "", ErrInvalidCursor.Detailf("The cursor was given for another moment.")
+	}
 	return c.Cut, c.After, nil
+}
+
+// CursorMoment is what the pages that a cursor belongs to are as of; zero for
+// those of the present, and for what is no cursor.
+func CursorMoment(s string) Moment {
+	c, err := decodeCursor(s)
+	if err != nil {
+		return Moment{}
+	}
+	return c.asOf()
+}
+
+func (c cursor) asOf() Moment {
+	if c.AsOf == nil {
+		return Moment{}
+	}
+	return *c.AsOf
+}
+
+func decodeCursor(s string) (c cursor, err error) {
+	if len(s) > maxCursor {
+		return c, ErrInvalidCursor
+	}
+	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
+	if err == nil {
+		err = json.Unmarshal(b, &c)
+	}
+	if err == nil && c.AsOf != nil && (!c.AsOf.Settled() || c.AsOf.Position < 0) {
+		err = errors.New("half a moment")
+	}
+	if err != nil {
+		return cursor{}, ErrInvalidCursor.Because(err)
+	}
+	return c, nil
 }
 
 // fingerprint tells filters apart; 64 bits are plenty against mistakes.

@@ -4,12 +4,14 @@ import (
 	"time"
 
 	"strata.dev/strata/domain/calendar"
+	"strata.dev/strata/domain/organization"
 )
 
 // Person is what is known of a person, by member id or subject id (Q15).
-// Identifying data is not among it: who a subject is, is sealed elsewhere.
 type Person struct {
-	ID         string      `json:"id"` // as asked for
+	ID   string `json:"id"` // as asked for
+	Name string `json:"name,omitempty"`
+	Withheld
 	SubjectIDs []string    `json:"subjectIds"`
 	Enrolments []Enrolment `json:"enrolments"` // of one subject several, over time; the earliest first
 	// Acts says where the person has a part, by kind of part and then of thing;
@@ -20,7 +22,32 @@ type Person struct {
 	Holds    []Hold `json:"holds"` // legal holds in place that cover the person, or something they have a part in
 	// Retention is until when the records must be kept by the policy of now.
 	Retention Retention `json:"retention"`
-	Position  int64     `json:"position,string"`
+	// Erasures are the certificates of what was erased of the person, the earliest
+	// first. Each is an event: what proves that the log holds it, proves the erasure.
+	Erasures []Erasure `json:"erasures,omitempty"`
+	Position int64     `json:"position,string"`
+
+	Texts []string `json:"-"` // sealed: what says who it is, the best first, as long as nobody has opened it
+}
+
+// Erasure says that personal data was erased: what, why, by whom (S8), and what
+// of the person's records is kept without a name.
+type Erasure struct {
+	EventID  string    `json:"eventId"`
+	Position int64     `json:"position,string"`
+	ErasedAt time.Time `json:"erasedAt"`
+	organization.PersonalDataErased
+}
+
+// PersonSummary is a line of the list of persons.
+type PersonSummary struct {
+	SubjectID string `json:"subjectId"`
+	Name      string `json:"name,omitempty"`
+	Withheld
+	Member bool `json:"member"` // is or was enrolled here
+	Places int  `json:"places"` // in which the person is named
+
+	Texts []string `json:"-"` // as of Person
 }
 
 // MaxActs bounds Person.Acts.
@@ -35,6 +62,9 @@ type Enrolment struct {
 	EnrolledAt   time.Time   `json:"enrolledAt"`
 	OffboardedAt *time.Time  `json:"offboardedAt,omitempty"`
 	Grants       []PastGrant `json:"grants"` // in the order given
+	DisplayName  string      `json:"displayName,omitempty"`
+	Email        string      `json:"email,omitempty"`
+	Withheld
 }
 
 // PastGrant is a role that a member holds or held.
@@ -56,7 +86,9 @@ const (
 	ActsAsAcceptor    = "acceptor"    // of a risk
 	ActsAsVerifier    = "verifier"    // who returned or closed a finding
 	ActsAsRegistrar   = "registrar"   // of evidence
-	ActsAsSubject     = "subject"     // of personal data inside evidence
+	ActsAsSubject     = "subject"     // of personal data inside evidence or an imported document
+	ActsAsStakeholder = "stakeholder" // whom a plan names
+	ActsAsSigner      = "signer"      // who signed or countersigned something
 )
 
 // Act is one part a person has in one thing.
@@ -81,7 +113,8 @@ type Retention struct {
 	Years         int `json:"years"`
 	// LastAt is when the last enrolment ended, or when later the latest evidence
 	// about the person was registered. Nobody acts after it, so everything that
-	// they did is older. While they are a member, nothing runs.
+	// they did is older. While they are a member nothing runs, and of somebody whom
+	// only plans and imported documents name nothing has to be kept.
 	LastAt *time.Time `json:"lastAt,omitempty"`
 	// Until is the last day of Years after LastAt; "" while the person is still a member.
 	Until calendar.Date `json:"until,omitempty"`

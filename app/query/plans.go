@@ -13,10 +13,10 @@ import (
 // and contains nothing of another organization. Errors are the faults of this
 // package; a fault other than ErrInvalid and ErrInvalidCursor may pass by itself.
 //
-// Strategy, Scorecard, Indicator and Series can be asked as of a moment of the
-// past (Read.AsOf): they are then folded from the events recorded up to it, and
-// are what the same question would have been answered then. The lists are of
-// the present: ErrInvalid with any other AsOf.
+// Everything can be asked as of a moment of the past (Read.AsOf): it is then made
+// of the events recorded up to it, and is what the same question would have been
+// answered then. What was fresh, overdue or lately rejected is judged by the
+// clock of then.
 type Plans interface {
 	// Strategies lists the organization's strategies, the newest first.
 	Strategies(ctx context.Context, r Read, f StrategyFilter) (Page[StrategySummary], error)
@@ -72,6 +72,10 @@ type Plans interface {
 
 	// Person says where a person occurs, by member id or subject id.
 	Person(ctx context.Context, r Read, id uuid.UUID) (Person, error)
+
+	// Persons lists whose personal data the organization has, by subject id.
+	// Somebody who comes to be known between two pages may be on a later one.
+	Persons(ctx context.Context, r Read, p Paging) (Page[PersonSummary], error)
 
 	// Organization is the asking organization itself.
 	Organization(ctx context.Context, r Read) (Organization, error)
@@ -151,19 +155,21 @@ type Approval struct {
 	Comment       string    `json:"comment,omitempty"`
 	QuorumReached bool      `json:"quorumReached"`
 	ApprovedAt    time.Time `json:"approvedAt"`
+	PrintedName   string    `json:"printedName,omitempty"` // of the approver, as it was then
+	Withheld
 }
 
 // Strategy is a whole plan: frame, goals, objectives, indicators. Name, Start,
 // End, Goals, Objectives, Frame and Tree are of the revision that Content names.
-// Sealed members (who a Person stakeholder is) are not in the read databases at all.
+// Who a Person stakeholder is, is sealed: see Withheld.
 type Strategy struct {
 	StrategySummary
-	Content    string         `json:"content"` // working or in-force: whose tree this is
-	LineageKey string         `json:"lineageKey,omitempty"`
-	Replaces   string         `json:"replaces,omitempty"`
-	ImportID   string         `json:"importId,omitempty"`
-	Frame      strategy.Frame `json:"frame"`
-	Tree       []Goal         `json:"tree"`
+	Content    string `json:"content"` // working or in-force: whose tree this is
+	LineageKey string `json:"lineageKey,omitempty"`
+	Replaces   string `json:"replaces,omitempty"`
+	ImportID   string `json:"importId,omitempty"`
+	Frame      Frame  `json:"frame"`
+	Tree       []Goal `json:"tree"`
 	// Unattached are living indicators whose objective is not part of the tree any more.
 	Unattached []IndicatorStatus `json:"unattached,omitempty"`
 	Position   int64             `json:"position,string"`
@@ -171,15 +177,15 @@ type Strategy struct {
 
 // Goal is a goal with its living objectives, in the plan's order.
 type Goal struct {
-	ID               string                 `json:"id"`
-	Identifier       string                 `json:"identifier,omitempty"`
-	Sequence         string                 `json:"sequence,omitempty"`
-	Name             string                 `json:"name"`
-	Description      string                 `json:"description,omitempty"`
-	Stakeholders     []strategy.Stakeholder `json:"stakeholders,omitempty"`
-	OtherInformation string                 `json:"otherInformation,omitempty"`
-	Health           string                 `json:"health"` // the worst of its indicators; unknown if none is known
-	Objectives       []Objective            `json:"objectives"`
+	ID               string        `json:"id"`
+	Identifier       string        `json:"identifier,omitempty"`
+	Sequence         string        `json:"sequence,omitempty"`
+	Name             string        `json:"name"`
+	Description      string        `json:"description,omitempty"`
+	Stakeholders     []Stakeholder `json:"stakeholders,omitempty"`
+	OtherInformation string        `json:"otherInformation,omitempty"`
+	Health           string        `json:"health"` // the worst of its indicators; unknown if none is known
+	Objectives       []Objective   `json:"objectives"`
 }
 
 // Objective is an objective with its living indicators.
@@ -189,7 +195,7 @@ type Objective struct {
 	Sequence         string                  `json:"sequence,omitempty"`
 	Name             string                  `json:"name,omitempty"`
 	Description      string                  `json:"description,omitempty"`
-	Stakeholders     []strategy.Stakeholder  `json:"stakeholders,omitempty"`
+	Stakeholders     []Stakeholder           `json:"stakeholders,omitempty"`
 	OtherInformation string                  `json:"otherInformation,omitempty"`
 	Relationships    []strategy.Relationship `json:"relationships,omitempty"`
 	Health           string                  `json:"health"`

@@ -18,8 +18,10 @@ import (
 // information. A text is its length in bytes as eight bytes, big-endian, and
 // its UTF-8, white space collapsed and what XML cannot hold as U+FFFD; a list is its length likewise, and its
 // items; an identifier is the form in which it is compared, a number its
-// canonical decimal, the source an escaped URI. Which part the document
-// follows, and where in the file something stands, is no content.
+// canonical decimal, the source an escaped URI. A stakeholder who is sealed has
+// the sealed text as one more text behind the description: nobody can find out
+// by guessing names what the hash is of. Which part the document follows, and
+// where in the file something stands, is no content.
 func (d *Document) ContentHash() string {
 	var w contentWriter
 	w.texts("strata.stratml.content.v1", string(d.Type), d.Name, d.Description, d.OtherInformation)
@@ -83,6 +85,9 @@ func (w *contentWriter) stakeholders(list []Stakeholder) {
 	w.length(len(list))
 	for _, s := range list {
 		w.texts(s.Type, s.Name, s.Description)
+		if s.Sealed != "" {
+			w.texts(s.Sealed)
+		}
 		w.length(len(s.Roles))
 		for _, r := range s.Roles {
 			w.texts(r.Name, r.Description)

@@ -11,7 +11,8 @@
 // What of a document is recorded says Kept, and what two documents must have in
 // common to be the same plan ContentHash: it is the hash of what is kept, so a
 // document that is imported, exported and read again has the same. Names of
-// persons are not kept, and so no part of it.
+// persons are sealed before they are kept, or not kept at all: neither in the
+// content nor in its hash is anything by which a name could be guessed.
 //
 // Texts are held with white space trimmed and collapsed, since indentation is
 // part of the file and not of the plan. Identifiers and numbers are held as

@@ -82,11 +82,12 @@ type Stakeholder struct {
 	Type              string // Person, Organization, Generic_Group, or empty
 	Name, Description string
 	Roles             []Role
+	Sealed            string // who it is, of a person, instead of all texts: never in a file
 }
 
 // Empty says whether the stakeholder is a form left blank.
 func (s Stakeholder) Empty() bool {
-	if s.Type != "" || s.Name != "" || s.Description != "" {
+	if s.Type != "" || s.Name != "" || s.Description != "" || s.Sealed != "" {
 		return false
 	}
 	for _, r := range s.Roles {

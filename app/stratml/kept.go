@@ -21,8 +21,9 @@ const (
 	PlanBackwards   = "plan-period-backwards"
 	NameAssumed     = "name-assumed"
 	UnitAssumed     = "unit-assumed"
-	PersonWithheld  = "person-withheld"  // the log never forgets, so it is not told names
+	PersonWithheld  = "person-withheld"  // the log never forgets, so it is not told names in clear
 	UntypedWithheld = "untyped-withheld" // a stakeholder of no type may be a person
+	PersonErased    = "person-erased"    // who was erased, and is not taken in again
 )
 
 // UnspecifiedUnit is the unit of an indicator that has none.
@@ -42,8 +43,8 @@ const UnspecifiedUnit = "unspecified"
 // today (YYYY-MM-DD) is the day after which no actual result can begin; empty
 // for no such day. d stays as it is.
 func (d *Document) Kept(today string) (*Document, []Deviation) {
-	k := &keeper{root: d.rootPath(), today: today, withhold: true, ids: map[string]bool{}}
-	return k.document(d), k.omitted
+	kept, omitted, _ := d.KeptSealed(today, nil) // without a sealer nothing fails
+	return kept, omitted
 }
 
 // Tidy is Kept for a document that is made of records and is to be written:
@@ -65,6 +66,8 @@ type keeper struct {
 	root       string
 	today      string
 	withhold   bool            // who persons are
+	seal       Sealer          // instead, if not nil
+	err        error           // the first one of seal
 	start, end string          // of the plan, both given and in order, or both empty
 	ids        map[string]bool // used so far, as they are compared
 	omitted    []Deviation
@@ -108,8 +111,8 @@ func (k *keeper) document(d *Document) *Document {
 	}
 	a.Identifier = k.identifier(a.Identifier)
 	out.Administrative = a
-	if s := d.Submitter; k.withhold && s != nil && s.GivenName+s.Surname+s.PhoneNumber+s.EmailAddress != "" {
-		k.omit(PersonWithheld, top, k.root+"/Submitter", "")
+	if s := d.Submitter; k.withhold && k.seal == nil && s != nil && !s.Empty() {
+		k.omit(PersonWithheld, top, d.SubmitterPath(), "")
 	}
 	return out
 }
@@ -304,53 +307,6 @@ func (k *keeper) identifier(id string) string {
 	}
 	k.ids[c] = true
 	return id
-}
-
-// stakeholders leaves out forms left blank, and everything that says who a
-// person is: what goes into the log in clear stays there for ever.
-func (k *keeper) stakeholders(list []Stakeholder, at Place, path string) []Stakeholder {
-	var kept []Stakeholder
-	for i, s := range list {
-		if s.Empty() {
-			continue
-		}
-		person := k.withhold && (s.Type == "Person" || s.Type == "")
-		if person && s.named() {
-			code := PersonWithheld
-			if s.Type == "" {
-				code = UntypedWithheld
-			}
-			k.omit(code, at, fmt.Sprintf("%s/Stakeholder[%d]", path, i+1), "")
-		}
-		if person {
-			s.Name, s.Description = "", ""
-		}
-		var roles []Role
-		for _, r := range s.Roles {
-			if person {
-				r.Name, r.Description = "", ""
-			}
-			types := slices.Clone(r.Types)
-			slices.Sort(types)
-			if r.Types = slices.Compact(types); len(r.Types) == 0 {
-				r.Types = nil
-			}
-			if r.Name != "" || r.Description != "" || len(r.Types) > 0 {
-				roles = append(roles, r)
-			}
-		}
-		if s.Roles = roles; !s.Empty() { // else nothing is left that may be known
-			kept = append(kept, s)
-		}
-	}
-	return kept
-}
-
-// named says whether anything beside its kind and its roles' types is said
-// about the stakeholder.
-func (s Stakeholder) named() bool {
-	return s.Name != "" || s.Description != "" ||
-		slices.ContainsFunc(s.Roles, func(r Role) bool { return r.Name != "" || r.Description != "" })
 }
 
 // quantitative goes by what the document says, else by whether any result has a

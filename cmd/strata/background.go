@@ -18,10 +18,15 @@ const upgradePause = 2 * time.Second
 // background starts what an instance does beside answering: it reads for the
 // consumer groups, fires the timers of the processes, takes messages of sources
 // from their queues, brings read models up to this release and verifies them,
-// works on accepted imports, and fetches the issuer's keys. All of it ends with ctx.
+// works on accepted imports, seals documents, archives signed checkpoints, and fetches the
+// issuer's keys. All of it ends with ctx.
 func (s *service) background(ctx context.Context, parts *errgroup.Group) {
-	if len(s.cfg.Groups) > 0 {
+	finished := make(chan struct{}) // closed when no group reads any more
+	if len(s.cfg.Groups) == 0 {
+		close(finished)
+	} else {
 		parts.Go(func() error {
+			defer close(finished)
 			if err := s.consumers.Run(ctx); err != nil {
 				return fmt.Errorf("consumer groups: %w", err)
 			}
@@ -43,9 +48,45 @@ func (s *service) background(ctx context.Context, parts *errgroup.Group) {
 			})
 		}
 	}
+	if s.persons != nil {
+		parts.Go(func() error {
+			s.sealOriginals(ctx)
+			return nil
+		})
+	}
+	if s.archiver != nil {
+		parts.Go(func() error {
+			s.runArchiving(ctx, finished)
+			return nil
+		})
+	}
+	if s.sealer != nil {
+		parts.Go(func() error {
+			s.runSealing(ctx)
+			return nil
+		})
+	}
+	if s.selfVerifying != nil {
+		parts.Go(func() error {
+			s.selfVerifying.rolling.Run(ctx, s.leadsLedger)
+			return nil
+		})
+	}
+	if s.cfg.takesPart(s.audit.Name()) {
+		parts.Go(func() error {
+			s.sampling.run(ctx)
+			return nil
+		})
+	}
 	if s.inbound != nil {
 		parts.Go(func() error {
 			s.inbound.Run(ctx)
+			return nil
+		})
+	}
+	if s.store != nil {
+		parts.Go(func() error {
+			s.standing.watch(ctx, s.store)
 			return nil
 		})
 	}

@@ -64,6 +64,7 @@ func writeDemoEnv(cfg config, d demo.Result) error {
 		{"STRATA_AUDIT_URL", cfg.AuditURL},
 		{"STRATA_AUDIT_READ_URL", cfg.AuditReadURL},
 		{"STRATA_AMQP_URL", cfg.AMQPURL},
+		{"LOG_ADMIN_URL", cfg.LogAdminURL}, // for those who want to cheat
 		{"STRATA_TOKEN", d.Tokens["arlo"]}, // the auditor may read everything
 	} {
 		fmt.Fprintf(&b, "export %s='%s'\n", v[0], v[1])

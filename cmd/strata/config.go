@@ -45,6 +45,20 @@ type config struct {
 	DevKeyFile         string `env:"STRATA_DEV_KEY_FILE" means:"private key of the development issuer; made if missing"`
 	CountersignKeyFile string `env:"STRATA_COUNTERSIGN_KEY_FILE" means:"Ed25519 keys of second persons' signatures: the first signs, all verify; the same file on every instance; made if missing in development"`
 
+	// Proof and recovery. What is not set is not there: no seal, no archive, no names of persons.
+	LedgerKeyFile     string        `env:"STRATA_LEDGER_KEY_FILE" means:"Ed25519 keys that sign checkpoints of the log (strata ledger keygen): all sign, so that two overlap while one replaces the other; made if missing in development; without it nothing is sealed"`
+	LedgerVerifyEvery time.Duration `env:"STRATA_LEDGER_VERIFY_EVERY" envDefault:"5m" means:"how often the instance that seals the log verifies the last day's events and the next part of the whole; what it finds it raises; 0 = never"`
+	WitnessURL        string        `env:"STRATA_WITNESS_URL" means:"a witness (C2SP tlog-witness) that is asked to cosign every checkpoint"`
+	WitnessKey        string        `env:"STRATA_WITNESS_KEY" means:"the witness's verifier key"`
+	ArchiveURL        string        `env:"STRATA_ARCHIVE_URL" means:"where the log is archived: file:///directory, or s3://bucket/prefix?endpoint=host:port&region=…&retain=87600h; without it nothing is archived"`
+	ArchiveAccessKey  string        `env:"STRATA_ARCHIVE_ACCESS_KEY" means:"of the archive's bucket"`
+	ArchiveSecretKey  string        `env:"STRATA_ARCHIVE_SECRET_KEY" secret:"text" means:"of the archive's bucket"`
+	ArchiveEvery      time.Duration `env:"STRATA_ARCHIVE_EVERY" envDefault:"1s" means:"how long an event waits for others to share its archive segment"`
+	KeysURL           string        `env:"STRATA_KEYS_URL" means:"key store of personal data: file:///directory, or s3://bucket/prefix?…; never a place that keeps what is deleted; without it names of persons are withheld"`
+	KeysAccessKey     string        `env:"STRATA_KEYS_ACCESS_KEY" means:"of the key store's bucket"`
+	KeysSecretKey     string        `env:"STRATA_KEYS_SECRET_KEY" secret:"text" means:"of the key store's bucket"`
+	KeysKEKFile       string        `env:"STRATA_KEYS_KEK_FILE" means:"key-encryption keys of the key store (strata keys keygen): the first wraps, all unwrap; made if missing in development"`
+
 	// Whose tokens are believed. Production needs an issuer of its own.
 	OIDCIssuer            string        `env:"STRATA_OIDC_ISSUER" means:"OpenID Connect issuer whose tokens are believed: its https URL, exactly as in iss; required in production"`
 	OIDCAudience          string        `env:"STRATA_OIDC_AUDIENCE" means:"what aud must contain"`
@@ -61,10 +75,11 @@ type config struct {
 	URL   string `env:"STRATA_URL" means:"the service that client commands ask; by default the one at STRATA_HTTP_ADDR"`
 	Token string `env:"STRATA_TOKEN" secret:"text" means:"bearer token of client commands"`
 
-	Groups        []string      `env:"STRATA_GROUPS" envDefault:"relay,plans,audit,processes,intake" means:"consumer groups this instance takes part in; intake takes messages of sources from their queues; none = answers requests only"`
+	Groups        []string      `env:"STRATA_GROUPS" envDefault:"relay,plans,audit,processes,intake,ledger,archive,erasure" means:"consumer groups this instance takes part in; intake takes messages of sources from their queues; none = answers requests only"`
 	AppendQueue   int           `env:"STRATA_APPEND_QUEUE" envDefault:"4096" means:"commands that may wait for the log; beyond, 429"`
 	DrainTimeout  time.Duration `env:"STRATA_DRAIN_TIMEOUT" envDefault:"10s" means:"how long a stop waits for what is under way"`
 	VerifyEvery   time.Duration `env:"STRATA_VERIFY_EVERY" envDefault:"1h" means:"how often the leader of a projection compares its read model with the log, and repairs what differs; 0 = never"`
+	SampleEvery   time.Duration `env:"STRATA_SAMPLE_EVERY" envDefault:"10s" means:"how often the leader of the audit database compares some events, and what is answered about them, with the log; 0 = never"`
 	RatePerMinute int           `env:"STRATA_RATE_PER_MINUTE" envDefault:"60000" means:"requests per principal; 0 = no limit"`
 	DemoQueue     bool          `env:"STRATA_DEMO_QUEUE" envDefault:"false" means:"bind a queue strata.demo to every event"`
 	AllowUnrouted bool          `env:"STRATA_ALLOW_UNROUTED" envDefault:"false" means:"do not hold back an event for which no queue is bound"`
@@ -77,7 +92,10 @@ type config struct {
 
 // groupNames are the consumer groups of an installation. One instance at a time
 // reads for each, whichever it is.
-var groupNames = []string{relayGroup, plansdb.Name, auditdb.Name, process.Group, intakeGroup}
+var groupNames = []string{relayGroup, plansdb.Name, auditdb.Name, process.Group, intakeGroup, ledgerGroup, archiveGroup, erasureGroup}
+
+// Consumer groups that seal the log, archive it, and destroy the keys of erased persons.
+const ledgerGroup, archiveGroup, erasureGroup = "ledger", "archive", "erasure"
 
 const production, development = "production", "development"
 
@@ -125,8 +143,14 @@ func loadConfig(environ []string) (config, error) {
 			errs = append(errs, fmt.Errorf("STRATA_GROUPS names %q: take some of %s, or none", g, strings.Join(groupNames, ", ")))
 		}
 	}
+	if cfg.LedgerVerifyEvery != 0 && cfg.LedgerVerifyEvery < 100*time.Millisecond {
+		errs = append(errs, fmt.Errorf("STRATA_LEDGER_VERIFY_EVERY is %s: take 0 or at least 100ms", cfg.LedgerVerifyEvery))
+	}
 	if cfg.VerifyEvery != 0 && cfg.VerifyEvery < time.Second {
 		errs = append(errs, fmt.Errorf("STRATA_VERIFY_EVERY is %s: take 0 or at least a second", cfg.VerifyEvery))
+	}
+	if cfg.SampleEvery != 0 && cfg.SampleEvery < 100*time.Millisecond {
+		errs = append(errs, fmt.Errorf("STRATA_SAMPLE_EVERY is %s: take 0 or at least 100ms", cfg.SampleEvery))
 	}
 	for name, field := range cfg.fields() {
 		if field.secret == "url" && field.value != "" {
@@ -161,6 +185,31 @@ func (c config) countersignKeyFile() string {
 		return c.CountersignKeyFile
 	}
 	return filepath.Join(filepath.Dir(c.issuerKeyFile()), "countersign.key")
+}
+
+// ledgerKeyFile, archiveURL, keysURL and keysKEKFile are what is set, or in
+// development a place beside the issuer's key.
+func (c config) ledgerKeyFile() string { return c.beside(c.LedgerKeyFile, "ledger.key") }
+func (c config) keysKEKFile() string   { return c.beside(c.KeysKEKFile, "keys.kek") }
+func (c config) archiveURL() string    { return c.directoryBeside(c.ArchiveURL, "archive") }
+func (c config) keysURL() string       { return c.directoryBeside(c.KeysURL, "keys") }
+
+func (c config) beside(set, name string) string {
+	if set != "" || c.Env == production {
+		return set
+	}
+	return filepath.Join(filepath.Dir(c.issuerKeyFile()), name)
+}
+
+func (c config) directoryBeside(set, name string) string {
+	if set != "" || c.Env == production {
+		return set
+	}
+	dir, err := filepath.Abs(c.beside("", name))
+	if err != nil {
+		return set // there is no working directory any more
+	}
+	return (&url.URL{Scheme: "file", Path: dir}).String()
 }
 
 // takesPart says whether this instance reads for a consumer group.

@@ -82,6 +82,9 @@ func examine(ctx context.Context, cfg config) []finding {
 	all = append(all, examineReadModels(ctx, cfg)...)
 	all = append(all, examineBroker(cfg)...)
 	all = append(all, examineKeys(ctx, cfg)...)
+	all = append(all, examineLedger(cfg)...)
+	all = append(all, examineArchive(ctx, cfg))
+	all = append(all, examineKeyStore(ctx, cfg)...)
 	return append(all, examineDisk(cfg), examineService(ctx, cfg))
 }
 

@@ -86,7 +86,7 @@ configuration, 3 a verification found a difference, 4 a server cannot be reached
 	root.PersistentPreRunE = func(*cobra.Command, []string) error { return cli.check() }
 	cli.flags(root)
 	root.AddCommand(
-		cli.serve(), cli.dev(), cli.migrate(), cli.projections(), cli.relay(), cli.doctor(), cli.healthcheck(),
+		cli.serve(), cli.dev(), cli.migrate(), cli.projections(), cli.archive(), cli.relay(), cli.epoch(), cli.restore(), cli.ledger(), cli.witness(), cli.keys(), cli.doctor(), cli.proving(), cli.fsck(), cli.pack(), cli.healthcheck(),
 		cli.events(), cli.source(), cli.importing(), cli.exporting(), cli.token(), cli.config(), cli.version(), cli.docs(),
 	)
 	return root

@@ -61,6 +61,9 @@ func (m *statusMetrics) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		descQueued, descLeader, descPosition, descLag, descParked, descSetAside, descVerified, descFailing, descConnected, descBlocked,
 		descTimersPending, descTimersDue, descTimersFailing,
+		descArchivePosition, descArchiveLag, descArchiveRefused, descArchiveCheckpoint,
+		descLedgerSize, descLedgerAge, descLedgerRefused, descLedgerWitness,
+		descLogFailed, descLogVerified, descLogAt, descLogWhole,
 	} {
 		out <- d
 	}
@@ -92,6 +95,9 @@ func (m *statusMetrics) Collect(out chan<- prometheus.Metric) {
 		}
 	}
 	m.collectTimers(ctx, gauge)
+	m.collectLedger(gauge)
+	m.collectVerified(gauge)
+	m.collectArchive(ctx, gauge)
 	st := m.s.publisher.Status()
 	gauge(descConnected, one(st.Connected))
 	gauge(descBlocked, one(st.Blocked))

@@ -43,14 +43,7 @@ func (s *service) processGroup() consumer.Group {
 
 // leadsProcesses says whether this instance reads for the processes: it fires
 // their timers, too.
-func (s *service) leadsProcesses() bool {
-	for _, g := range s.consumers.Status() {
-		if g.Name == process.Group {
-			return g.Leader
-		}
-	}
-	return false
-}
+func (s *service) leadsProcesses() bool { return s.leads(process.Group) }
 
 // probeProcesses is what /healthz tells of the processes beside their group.
 func (s *service) probeProcesses(context.Context) error {

@@ -112,12 +112,16 @@ func (c *cli) withProjections(cmd *cobra.Command, do func(context.Context, *proj
 		return explain("the event log", cfg.LogURL, err)
 	}
 	defer events.Close()
-	plans, err := plansdb.OpenProjection(ctx, cfg.PlansURL, plansdb.Options{Log: slog.New(slog.DiscardHandler)})
+	epochs, err := events.Epochs(ctx)
+	if err != nil {
+		return explain("the event log", cfg.LogURL, err)
+	}
+	plans, err := plansdb.OpenProjection(ctx, cfg.PlansURL, plansdb.Options{Log: slog.New(slog.DiscardHandler), Epochs: epochs})
 	if err != nil {
 		return explain("the plans database", cfg.PlansURL, err)
 	}
 	defer plans.Close()
-	audit, err := auditdb.OpenProjection(ctx, cfg.AuditURL, auditdb.Options{Log: slog.New(slog.DiscardHandler)})
+	audit, err := auditdb.OpenProjection(ctx, cfg.AuditURL, auditdb.Options{Log: slog.New(slog.DiscardHandler), Epochs: epochs})
 	if err != nil {
 		return explain("the audit database", cfg.AuditURL, err)
 	}

@@ -76,7 +76,7 @@ func (c *cli) relay() *cobra.Command {
 		},
 	}
 	resume.Flags().StringVar(&of, "group", of, "the consumer group that has parked it: relay or processes")
-	cmd.AddCommand(list, resume)
+	cmd.AddCommand(list, resume, c.replay())
 	return cmd
 }
 

@@ -17,7 +17,9 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"strata.dev/strata/adapters/auditdb"
+	"strata.dev/strata/adapters/blob"
 	"strata.dev/strata/adapters/countersign"
+	"strata.dev/strata/adapters/keystore"
 	"strata.dev/strata/adapters/oidc"
 	"strata.dev/strata/adapters/plansdb"
 	"strata.dev/strata/adapters/postgres"
@@ -25,10 +27,15 @@ import (
 	"strata.dev/strata/adapters/rabbitmq"
 	"strata.dev/strata/adapters/stratml"
 	"strata.dev/strata/app"
+	"strata.dev/strata/app/archive"
 	"strata.dev/strata/app/cloudevents"
 	"strata.dev/strata/app/command"
+	"strata.dev/strata/app/eventlog"
 	"strata.dev/strata/app/ingest"
 	"strata.dev/strata/app/journal"
+	"strata.dev/strata/app/ledger"
+	"strata.dev/strata/app/names"
+	"strata.dev/strata/app/personal"
 	"strata.dev/strata/app/process"
 	"strata.dev/strata/app/projection"
 	"strata.dev/strata/ports/rest"
@@ -110,6 +117,8 @@ type service struct {
 	countersigner *countersign.Signer
 
 	events    *postgres.Log
+	epochs    eventlog.Epochs // of the log; none begins while a service is connected
+	standing  *standing
 	journal   *journal.Recorder
 	plans     *plansdb.Projection
 	audit     *auditdb.Projection
@@ -118,11 +127,24 @@ type service struct {
 	processes *process.Runner
 	consumers *consumer.Consumers
 	intake    *ingest.Intake
+	store     blob.Store         // of the archive; nil if nothing is archived
+	archived  *postgres.Archived // how far the archive is
+	archiver  *archive.Archiver  // nil if nothing is archived
+	sealer    *ledger.Sealer     // nil if this instance does not seal the log
+	seals     *postgres.Ledger
+	sealed    *ledger.Reader
+	keys      *keystore.Store // nil if there is no key store
+	persons   *personal.Sealer
+	documents *postgres.Imports
 	inbound   *rabbitmq.Inbound // nil if this instance takes no part in it
 	api       *rest.API
 	verifying *verifying
-	parts     systemParts
-	tally     tally
+
+	selfVerifying *selfVerifying // of the log; nil if this instance does not
+	sampling      *sampling
+	beside        *postgres.Beside // tables beside the log, for reading
+	parts         systemParts
+	tally         tally
 
 	draining atomic.Bool
 	closers  []func() // in the order of opening
@@ -149,6 +171,9 @@ func (s *service) open(ctx context.Context) error {
 		return explain("the event log", s.cfg.LogURL, err)
 	}
 	s.closers = append(s.closers, s.events.Close)
+	if s.epochs, err = s.events.Epochs(ctx); err != nil {
+		return explain("the event log", s.cfg.LogURL, err)
+	}
 
 	s.journal = journal.New(journal.Options{Log: s.events, Logger: s.log})
 	s.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
@@ -164,13 +189,17 @@ func (s *service) open(ctx context.Context) error {
 		}
 	})
 
-	imports, err := postgres.OpenImports(ctx, s.cfg.LogURL)
+	if err := s.openPersonal(ctx); err != nil {
+		return err
+	}
+	imports, err := postgres.OpenImports(ctx, s.cfg.LogURL, s.persons)
 	if err != nil {
 		return explain("the event log", s.cfg.LogURL, err)
 	}
+	s.documents = imports
 	s.closers = append(s.closers, imports.Close)
 
-	s.plans, err = plansdb.OpenProjection(ctx, s.cfg.PlansURL, plansdb.Options{Log: s.log})
+	s.plans, err = plansdb.OpenProjection(ctx, s.cfg.PlansURL, plansdb.Options{Log: s.log, Epochs: s.epochs})
 	if err != nil {
 		return explain("the plans database", s.cfg.PlansURL, err)
 	}
@@ -180,7 +209,7 @@ func (s *service) open(ctx context.Context) error {
 		return explain("the plans database", s.cfg.PlansReadURL, err)
 	}
 	s.closers = append(s.closers, plans.Close)
-	s.audit, err = auditdb.OpenProjection(ctx, s.cfg.AuditURL, auditdb.Options{Log: s.log})
+	s.audit, err = auditdb.OpenProjection(ctx, s.cfg.AuditURL, auditdb.Options{Log: s.log, Epochs: s.epochs})
 	if err != nil {
 		return explain("the audit database", s.cfg.AuditURL, err)
 	}
@@ -191,6 +220,11 @@ func (s *service) open(ctx context.Context) error {
 	}
 	s.closers = append(s.closers, audit.Close)
 
+	s.standing = &standing{events: s.events, log: s.log}
+	if err := s.standing.look(ctx, s.epochs, s.projections()); err != nil {
+		return explain("the event log", s.cfg.LogURL, err)
+	}
+
 	// What a rebuild that died, or was switched away from, has left behind.
 	for _, sweep := range []func(context.Context) error{s.plans.Sweep, s.audit.Sweep} {
 		if err := sweep(ctx); err != nil {
@@ -198,7 +232,7 @@ func (s *service) open(ctx context.Context) error {
 		}
 	}
 
-	encoder, err := cloudevents.New(cloudevents.Options{Instance: s.cfg.Instance})
+	encoder, err := cloudevents.New(cloudevents.Options{Instance: s.cfg.Instance, Epochs: s.epochs})
 	if err != nil {
 		return usageError{fmt.Errorf("STRATA_INSTANCE: %w", err)}
 	}
@@ -215,9 +249,17 @@ func (s *service) open(ctx context.Context) error {
 			s.log.WarnContext(context.WithoutCancel(ctx), "close the connection to the broker", "err", err)
 		}
 	})
+	audit.EndsAt(s.events.Head)
 	plans.LookBackIn(audit)
+	s.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "strata_snapshots_wrong_total", Help: "Snapshots of entities that were not what their events come to, and were thrown away.",
+	}, func() float64 { return float64(plans.Snapshots().Wrong) }))
+	if err := s.openSealed(ctx); err != nil {
+		return err
+	}
 	commands := command.New(command.Options{
-		Log: s.events, Basis: plans, Findings: plans, Documents: stratml.Parser{}, Writer: stratml.Writer{}, Imports: imports,
+		Log: s.events, Basis: plans, Findings: plans, Persons: plans, Documents: stratml.Parser{}, Writer: stratml.Writer{}, Imports: imports,
+		Personal: s.persons, Seals: s.sealed,
 	})
 	if err := s.openProcesses(ctx, commands, plans); err != nil {
 		return err
@@ -225,18 +267,39 @@ func (s *service) open(ctx context.Context) error {
 	if err := s.openIntake(ctx, commands); err != nil {
 		return err
 	}
+	if err := s.openArchiving(ctx, imports); err != nil {
+		return err
+	}
+	if s.store != nil {
+		s.standing.compare(ctx, s.store)
+	}
+	if err := s.openSealing(ctx); err != nil {
+		return err
+	}
+	if err := s.openSelfVerifying(ctx, commands); err != nil {
+		return err
+	}
 	var groups []consumer.Group
 	for _, g := range []consumer.Group{
 		{Name: relayGroup, Relay: &consumer.Relay{
 			Publisher: s.publisher, Topic: rabbitmq.Exchange, Encode: rabbitmq.Messages{Encoder: encoder}.Message,
 		}},
-		{Name: s.plans.Name(), Handler: s.plans.Apply, Checkpoint: s.plans.Checkpoint, Linger: linger},
-		{Name: s.audit.Name(), Handler: s.audit.Apply, Checkpoint: s.audit.Checkpoint, Linger: linger},
+		{Name: s.plans.Name(), Handler: s.plans.Apply, Checkpoint: s.plans.Checkpoint, History: s.plans, Linger: linger},
+		{Name: s.audit.Name(), Handler: s.audit.Apply, Checkpoint: s.audit.Checkpoint, History: s.audit, Linger: linger},
 		s.processGroup(),
 	} {
 		if s.cfg.takesPart(g.Name) {
 			groups = append(groups, g)
 		}
+	}
+	if g, ok := s.sealGroup(); ok {
+		groups = append(groups, g)
+	}
+	if g, ok := s.erasing(); ok {
+		groups = append(groups, g)
+	}
+	if g, ok := s.archiving(); ok {
+		groups = append(groups, g)
 	}
 	s.consumers, err = consumer.New(s.cfg.LogURL, groups, consumer.Options{Logger: s.log, DrainTimeout: s.cfg.DrainTimeout})
 	if err != nil {
@@ -245,12 +308,19 @@ func (s *service) open(ctx context.Context) error {
 	s.closers = append(s.closers, s.consumers.Close)
 	s.registry.MustRegister(&statusMetrics{s})
 	s.verifying = newVerifying(s, s.journal)
+	if err := s.openSampling(ctx, plans, audit); err != nil {
+		return err
+	}
 
-	useCases := app.New(commands, plans, audit, stratml.Parser{})
+	useCases := app.New(commands, names.In(plans, s.persons), audit, stratml.Parser{})
+	var archived rest.Archive
+	if s.archiver != nil {
+		archived = s.archiver
+	}
 	s.api, err = rest.New(rest.Options{
 		App: useCases, Tokens: s.tokens, Countersigner: s.countersigner, Events: encoder, Log: s.log,
 		Journal: s.journal, Registry: s.registry, Rate: rest.Rate{Requests: s.cfg.RatePerMinute, Window: time.Minute},
-		Checks: s.checks(), Ingest: s.intake, System: s.system, Draining: s.draining.Load,
+		Checks: s.checks(), Ingest: s.intake, Ledger: s.sealed, Packs: s.packer(plans), Archive: archived, System: s.system, Draining: s.draining.Load,
 	})
 	if err != nil {
 		return fmt.Errorf("http: %w", err)
@@ -277,7 +347,13 @@ func (s *service) checks() []rest.Check {
 		}},
 		{Name: "processes", Probe: s.probeProcesses},
 		{Name: "intake", Probe: s.probeIntake},
+		{Name: "ledger", Probe: s.probeLedger},
+		{Name: "verification", Probe: s.probeVerified},
+		{Name: "history", Probe: func(ctx context.Context) error { return s.standing.probe(ctx, s.epochs, s.projections()) }},
+		{Name: "archive", Probe: s.probeArchive},
+		{Name: "keys", Probe: s.probeKeys},
 		{Name: "issuer", Probe: func(context.Context) error { return s.tokens.Status() }},
+		{Name: "samples", Probe: s.sampling.probe},
 		{Name: "groups", Probe: func(ctx context.Context) error {
 			var errs []error
 			for _, g := range s.consumers.Status() {

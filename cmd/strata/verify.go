@@ -45,7 +45,7 @@ organization, and the copy takes the place of the live model. Exit code 3: somet
 				}
 				rec := journal.New(journal.Options{Log: p.log, Logger: p.logger})
 				defer func() { err = errors.Join(err, rec.Close(context.WithoutCancel(ctx))) }()
-				v := verifier{log: p.log, journal: rec}
+				v := modelVerifier{log: p.log, journal: rec}
 				var reports []verified
 				for _, target := range targets {
 					report, err := v.verify(ctx, target, projection.VerifyOptions{Repair: !noRepair}, verifyReporter(target.Name(), c.reporter(cmd.ErrOrStderr(), "events")))
@@ -101,15 +101,15 @@ type verifierLog interface {
 	eventlog.StreamReader
 }
 
-// verifier verifies read models and records what it finds.
-type verifier struct {
+// modelVerifier verifies read models and records what it finds.
+type modelVerifier struct {
 	log     verifierLog
 	journal divergences
 }
 
 // verify verifies one model. What differs is in the journals before anything is
 // repaired: else a crash in between would leave no trace of it.
-func (v verifier) verify(ctx context.Context, p projection.Projection, o projection.VerifyOptions, progress func(projection.Progress)) (projection.VerifyReport, error) {
+func (v modelVerifier) verify(ctx context.Context, p projection.Projection, o projection.VerifyOptions, progress func(projection.Progress)) (projection.VerifyReport, error) {
 	o.Twice, o.Limit = true, namedRows
 	o.Found = v.diverged
 	report, err := p.Verify(ctx, v.log, o, progress)
@@ -126,7 +126,7 @@ func (v verifier) verify(ctx context.Context, p projection.Projection, o project
 }
 
 // diverged records what differs.
-func (v verifier) diverged(ctx context.Context, report projection.VerifyReport) error {
+func (v modelVerifier) diverged(ctx context.Context, report projection.VerifyReport) error {
 	homes, err := v.homes(ctx, report)
 	if err != nil {
 		return err
@@ -154,7 +154,7 @@ var differenceOf = map[string]string{
 // homes sorts a report by the organizations whose journals it belongs in. What is
 // of none that the log knows, a table as a whole or a row made up for an
 // organization that does not exist, belongs in the installation's.
-func (v verifier) homes(ctx context.Context, report projection.VerifyReport) (map[uuid.UUID]*found, error) {
+func (v modelVerifier) homes(ctx context.Context, report projection.VerifyReport) (map[uuid.UUID]*found, error) {
 	all, known := map[uuid.UUID]*found{}, map[string]uuid.UUID{"": journal.Installation}
 	at := func(organization string) (*found, error) {
 		home, ok := known[organization]
@@ -199,7 +199,7 @@ func (v verifier) homes(ctx context.Context, report projection.VerifyReport) (ma
 	return all, nil
 }
 
-func (v verifier) home(ctx context.Context, organization string) (uuid.UUID, error) {
+func (v modelVerifier) home(ctx context.Context, organization string) (uuid.UUID, error) {
 	id, err := uuid.Parse(organization)
 	if err != nil {
 		return uuid.Nil, fmt.Errorf("organization %q: %w", organization, err)

@@ -83,7 +83,7 @@ func TestDivergencesAreRecordedWhereTheyBelong(t *testing.T) {
 		return facts.ReadModelDiverged{Model: "plans", Table: table, Key: key, Difference: difference, Position: 7}
 	}
 	w := &written{diverged: map[uuid.UUID][]facts.ReadModelDiverged{}, repaired: map[uuid.UUID]facts.ReadModelRepaired{}}
-	v := verifier{log: oneOrganization{id: known}, journal: w}
+	v := modelVerifier{log: oneOrganization{id: known}, journal: w}
 	if _, err := v.verify(t.Context(), foundProjection{report: report, w: w}, projection.VerifyOptions{Repair: true}, nil); err != nil {
 		t.Fatal(err)
 	}

@@ -23,13 +23,13 @@ const (
 // for it.
 type verifying struct {
 	service  *service
-	verifier verifier
+	verifier modelVerifier
 	diverged *prometheus.CounterVec
 }
 
 func newVerifying(s *service, journal divergences) *verifying {
 	v := &verifying{
-		service: s, verifier: verifier{log: s.events, journal: journal},
+		service: s, verifier: modelVerifier{log: s.events, journal: journal},
 		diverged: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "strata_projection_diverged_rows_total", Help: "Rows of the read model that were not what the log says.",
 		}, []string{"projection"}),
@@ -78,7 +78,8 @@ func lastVerified(st projection.Status) time.Time {
 	return st.Generation.StartedAt
 }
 
-func (v *verifying) once(ctx context.Context, p projection.Projection) {
+// once verifies a model, and says whether it is now what the log says.
+func (v *verifying) once(ctx context.Context, p projection.Projection) bool {
 	log := v.service.log.With("projection", p.Name())
 	report, err := v.verifier.verify(ctx, p, projection.VerifyOptions{Repair: true, Share: verifyShare}, nil)
 	v.diverged.WithLabelValues(p.Name()).Add(float64(report.Differing()))
@@ -91,4 +92,5 @@ func (v *verifying) once(ctx context.Context, p projection.Projection) {
 	default:
 		log.InfoContext(ctx, "the read model is what the log says", "rows", report.Rows(), "position", report.Position, "took", report.Took.Round(time.Millisecond).String())
 	}
+	return err == nil && (report.Repaired || report.Differing() == 0)
 }

@@ -24,6 +24,7 @@ offboard-member        .  .  .  .  .  .  .  .  x  .  .  .
 set-governance-policy  .  .  x  .  .  .  .  .  .  .  .  .
 place-legal-hold       .  .  x  .  .  .  .  .  .  .  .  .
 release-legal-hold     .  .  x  .  .  .  .  .  .  .  .  .
+erase-personal-data    .  .  x  .  .  .  .  .  .  .  .  .
 draft-strategy         x  .  .  .  .  .  .  .  .  .  .  .
 amend-frame            x  .  .  .  .  .  .  .  .  .  .  .
 add-goal               x  .  .  .  .  .  .  .  .  .  .  .

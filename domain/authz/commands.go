@@ -18,6 +18,7 @@ const (
 	SetGovernancePolicy  = "set-governance-policy"
 	PlaceLegalHold       = "place-legal-hold"
 	ReleaseLegalHold     = "release-legal-hold"
+	ErasePersonalData    = "erase-personal-data"
 
 	DraftStrategy    = "draft-strategy"
 	AmendFrame       = "amend-frame"
@@ -77,6 +78,7 @@ var may = map[string][]string{
 	SetGovernancePolicy:  {ComplianceOfficer},
 	PlaceLegalHold:       {ComplianceOfficer},
 	ReleaseLegalHold:     {ComplianceOfficer},
+	ErasePersonalData:    {ComplianceOfficer},
 
 	DraftStrategy:    {Author},
 	AmendFrame:       {Author},

@@ -19,6 +19,12 @@ var ErrNoWatcher = ErrRole.Detailf("To read this, have the role %s or %s here.",
 // MayRead says whether a role lets its holder read what the organization has.
 func MayRead(role string) bool { return slices.Contains(readers, role) }
 
+// MayReadNames says whether a role lets its holder read who persons are. Viewers
+// and administrators need nobody's name for what they do.
+func MayReadNames(role string) bool {
+	return MayRead(role) && role != Administrator && role != Viewer
+}
+
 // MayReadJournal says whether a role lets its holder read who was refused what,
 // who read the trail, and what is known of persons: that is for those who watch
 // over the others.

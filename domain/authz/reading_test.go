@@ -13,7 +13,11 @@ func TestWhoMayRead(t *testing.T) {
 			t.Errorf("%s may read: %v, want %v", role, got, want)
 		}
 	}
+	blind := []string{authz.Administrator, authz.Viewer, authz.Integrator, "", authz.Operator, authz.Process}
 	for _, role := range append(authz.Grantable(), "", authz.Operator, authz.Process) {
+		if got, want := authz.MayReadNames(role), !slices.Contains(blind, role); got != want {
+			t.Errorf("%q may read names: %v, want %v", role, got, want)
+		}
 		if got, want := authz.MayReadJournal(role), role == authz.Auditor || role == authz.ComplianceOfficer; got != want {
 			t.Errorf("%q may read the journal: %v, want %v", role, got, want)
 		}

@@ -29,9 +29,6 @@ const (
 	maxSubjects = 1_000
 )
 
-// sealedPrefix begins every sealed text: what follows nobody reads without its key.
-const sealedPrefix = "v1."
-
 // State is what its events say about a piece of evidence; zero if it was never registered.
 type State struct {
 	ID         string
@@ -105,10 +102,7 @@ func (s State) register(by fact.Actor, c RegisterEvidence) ([]Event, error) {
 	}
 	f.Name("#/mediaType", c.MediaType)
 	f.Name("#/storageRef", c.StorageRef)
-	if c.FileName != "" && !strings.HasPrefix(c.FileName, sealedPrefix) {
-		f.Object("#/fileName", "pattern", "Names of files are sealed, never in clear.")
-	}
-	f.Short("#/fileName", c.FileName)
+	f.Sealed("#/fileName", c.FileName, "")
 	if len(c.SubjectsInside) > maxSubjects {
 		f.Object("#/subjectsInside", "maxItems", "At most %d.", maxSubjects)
 	}

@@ -17,6 +17,7 @@ import (
 	"strata.dev/strata/domain/fault"
 	"strata.dev/strata/domain/internal/decidertest"
 	"strata.dev/strata/domain/refusal"
+	"strata.dev/strata/domain/sealed"
 )
 
 var decider = decidertest.Decider[evidence.State, evidence.Command, evidence.Event]{Decide: evidence.Decide, Apply: evidence.State.Apply}
@@ -64,14 +65,14 @@ func TestRegistering(t *testing.T) {
 	zoned := time.Date(2026, 1, 2, 3, 4, 5, 6_007_008, time.FixedZone("x", 3600))
 	stored := time.Date(2026, 1, 2, 2, 4, 5, 6_007_000, time.UTC)
 	full := registered
-	full.FileName, full.SubjectsInside, full.CollectedAt = "v1.k1.c2VhbGVk", []string{id("subject", 1)}, stored
+	full.FileName, full.SubjectsInside, full.CollectedAt = sealed.Text(id("subject", 1), make([]byte, sealed.MinCipherBytes)), []string{id("subject", 1)}, stored
 	tomorrow := now.AddDate(0, 0, 1)
 	decider.Run(t, []spec{
 		{Name: "what was collected now", By: auditor, When: register, Then: []evidence.Event{registered}},
 		{
 			Name: "by a process, in full", By: process,
 			When: with(func(c *evidence.RegisterEvidence) {
-				c.FileName, c.SubjectsInside, c.CollectedAt = "v1.k1.c2VhbGVk", []string{id("subject", 1)}, &zoned
+				c.FileName, c.SubjectsInside, c.CollectedAt = sealed.Text(id("subject", 1), make([]byte, sealed.MinCipherBytes)), []string{id("subject", 1)}, &zoned
 			}), Then: []evidence.Event{full},
 		},
 		{Name: "no bytes at all", By: auditor, When: with(func(c *evidence.RegisterEvidence) { c.Size = 0 }), Then: []evidence.Event{func() evidence.Event { e := registered; e.Size = 0; return e }()}},

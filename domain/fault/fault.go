@@ -45,6 +45,8 @@ const (
 	// Unknown: it may or may not have happened; the same request with the same
 	// idempotency key finds out.
 	Unknown
+	// Gone: it was there, and was destroyed on purpose. It will not come back.
+	Gone
 )
 
 // Fault is one way to be refused.

@@ -101,9 +101,22 @@ type ReadModelRepaired struct {
 	Position int64  `json:"position,string"`
 }
 
+// EpochStarted: the log goes on as another history than the one that some may
+// have seen: it was restored to an earlier position. It is the first event of
+// that history.
+type EpochStarted struct {
+	Epoch      int    `json:"epoch"`                     // 2, 3, 4 …
+	First      int64  `json:"first,string"`              // position of this event
+	RestoredTo int64  `json:"restoredTo,string"`         // the last position that both histories have
+	LostHead   int64  `json:"lostHead,omitempty,string"` // the last position that is known of the history left behind
+	Reason     string `json:"reason"`
+	Operator   string `json:"operator,omitempty"` // who ran the restore, as the machine knows them
+}
+
 func (CommandDenied) isEvent()     {}
 func (SignInFailed) isEvent()      {}
 func (AuditRead) isEvent()         {}
 func (Reminded) isEvent()          {}
 func (ReadModelDiverged) isEvent() {}
 func (ReadModelRepaired) isEvent() {}
+func (EpochStarted) isEvent()      {}

@@ -28,6 +28,10 @@ func TestWithholdKeepsCountsAndTimesOnly(t *testing.T) {
 		{journal.Reminded{Kind: "k", Subject: journal.Subject{Type: "t", ID: "i"}, MemberID: "m", DueAt: &last}, journal.Reminded{Kind: "withheld", Subject: journal.Subject{Type: "withheld", ID: "withheld"}, DueAt: &last}},
 		{diverged, diverged},
 		{repaired, repaired},
+		{
+			journal.EpochStarted{Epoch: 2, First: 8, RestoredTo: 7, LostHead: 9, Reason: "r", Operator: "o"},
+			journal.EpochStarted{Epoch: 2, First: 8, RestoredTo: 7, LostHead: 9, Reason: "r"},
+		},
 	} {
 		if diff := cmp.Diff(c.want, journal.Withhold(c.entry)); diff != "" {
 			t.Errorf("%T (-want +got):\n%s", c.entry, diff)

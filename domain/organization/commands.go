@@ -38,6 +38,8 @@ type EnrolMember struct {
 	Issuer         string
 	ExternalIDHash string
 	Kind           MemberKind
+	DisplayName    string // sealed for SubjectID; "" = not known
+	Email          string // likewise
 }
 
 // GrantRole gives a member a role.
@@ -87,6 +89,18 @@ type ReleaseLegalHold struct {
 	Second fact.Second // who asked for it
 }
 
+// ErasePersonalData makes everything that says who a subject is unreadable for
+// ever: sealed texts, and documents that name them. It takes two compliance
+// officers (S8).
+type ErasePersonalData struct {
+	RequestID   string
+	SubjectID   string       // a member's, or a person's whom documents name
+	Basis       string       // the law or request it rests on; nothing that says who it is
+	WithoutCopy bool         // destroy also documents of which no copy without the name can be made
+	Found       PersonalData // what is there to erase
+	Second      fact.Second  // who asked for it
+}
+
 func (RegisterOrganization) isCommand() {}
 func (EnrolMember) isCommand()          {}
 func (GrantRole) isCommand()            {}
@@ -95,3 +109,4 @@ func (OffboardMember) isCommand()       {}
 func (SetGovernancePolicy) isCommand()  {}
 func (PlaceLegalHold) isCommand()       {}
 func (ReleaseLegalHold) isCommand()     {}
+func (ErasePersonalData) isCommand()    {}

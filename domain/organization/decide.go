@@ -35,6 +35,8 @@ func Decide(s State, by fact.Actor, c Command) ([]Event, error) {
 		return s.placeHold(by, c)
 	case ReleaseLegalHold:
 		return s.releaseHold(by, c)
+	case ErasePersonalData:
+		return s.erase(by, c)
 	}
 	return nil, refusal.Invalid.Detailf("An organization takes no command %T.", c)
 }
@@ -110,6 +112,8 @@ func (s State) enrol(by fact.Actor, c EnrolMember) ([]Event, error) {
 	if c.Kind != Person && c.Kind != Service {
 		f.Object("#/kind", "enum", "Give person or service.")
 	}
+	f.Sealed("#/displayName", c.DisplayName, c.SubjectID)
+	f.Sealed("#/email", c.Email, c.SubjectID)
 	if err := f.Err(); err != nil {
 		return nil, err
 	}

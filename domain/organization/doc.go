@@ -9,7 +9,9 @@
 // Its governance policy says what a revision needs before it comes into force
 // (S2) and how findings, risks, records and sources are dealt with. A stricter
 // policy takes one compliance officer; a weaker one, like releasing a legal
-// hold, takes two (S8). A shorter retention shortens nothing that is there.
+// hold and erasing what says who a person is, takes two (S8). A shorter retention
+// shortens nothing that is there. What a legal hold covers is not erased (R13),
+// nor the name of somebody whose signature is still retained (R12).
 //
 // Other aggregates ask State for the roles a member holds at the moment of a
 // decision (S13), whatever a token says.

@@ -24,6 +24,8 @@ type MemberEnrolled struct {
 	Issuer         string     `json:"issuer"`
 	ExternalIDHash string     `json:"externalIdHash"` // IdentityHash; the subject itself is not kept
 	Kind           MemberKind `json:"kind"`
+	DisplayName    string     `json:"displayName,omitempty"` // sealed for SubjectID
+	Email          string     `json:"email,omitempty"`       // likewise
 }
 
 // RoleGranted: a member has a role from now on.
@@ -77,6 +79,26 @@ type LegalHoldReleased struct {
 	AuthorizedBy string `json:"authorizedBy"` // another one, who gave the command
 }
 
+// PersonalDataErased: nobody can read any more who the subject is. The keys are
+// destroyed once this is recorded; what they sealed stays as it is, and so do
+// all hashes and proofs over it.
+type PersonalDataErased struct {
+	RequestID           string   `json:"requestId"`
+	SubjectID           string   `json:"subjectId"`
+	Basis               string   `json:"basis"`
+	KeyIDs              []string `json:"keyIds"`                        // sorted: of the subject, and of documents that named them
+	RequestedBy         string   `json:"requestedBy"`                   // member (S8)
+	AuthorizedBy        string   `json:"authorizedBy"`                  // another one, who gave the command
+	KeptUnder           []Kept   `json:"keptUnder,omitempty"`           // what of the subject's records stays, without a name
+	RedactedEvidenceIDs []string `json:"redactedEvidenceIds,omitempty"` // copies of the documents without the name; sorted
+}
+
+// Kept says by what rule, and until when, something of a subject is kept.
+type Kept struct {
+	Law   string    `json:"law"`
+	Until time.Time `json:"until"`
+}
+
 func (Registered) isEvent()          {}
 func (MemberEnrolled) isEvent()      {}
 func (RoleGranted) isEvent()         {}
@@ -84,6 +106,7 @@ func (RoleRevoked) isEvent()         {}
 func (GovernancePolicySet) isEvent() {}
 func (LegalHoldPlaced) isEvent()     {}
 func (LegalHoldReleased) isEvent()   {}
+func (PersonalDataErased) isEvent()  {}
 
 // MemberKind tells people from service accounts.
 type MemberKind string

@@ -21,6 +21,11 @@ var (
 	ErrHoldIDUsed      = refusal.Violated.WithRule("hold-id-unique")
 	ErrTooManyHolds    = refusal.Violated.WithRule("hold-limit")
 	ErrNoHold          = refusal.Violated.WithRule("hold-in-place")
+	ErrNoSubject       = refusal.NotFound.WithRule("subject-known")
+	ErrStillEnrolled   = refusal.Violated.WithRule("subject-enrolled")
+	ErrNoCopy          = refusal.Violated.WithRule("redacted-copy") // extra documents: SHA-256 of some
+	ErrHeld            = refusal.Forbidden.WithRule("legal-hold")   // extra holdId (R13)
+	ErrRetained        = refusal.Forbidden.WithRule("retention")    // extra until, RFC 3339 (R12)
 	ErrDualControl     = refusal.Forbidden.WithRule("S8")
 	ErrOwnRoles        = refusal.Forbidden.WithRule("S5")
 	ErrLastOfRole      = refusal.Violated.WithRule("S5")

@@ -52,7 +52,17 @@ func TestNoSequenceOfCommandsBreaksTheRules(t *testing.T) {
 					Roles: rapid.SampledFrom([][]string{{authz.ComplianceOfficer}, {authz.ComplianceOfficer}, nil}).Draw(t, "roles"), SignedAt: clock, AuthAt: clock,
 				}
 				hold := id("hold", rapid.IntRange(1, 3).Draw(t, "hold"))
-				switch rapid.IntRange(0, 2).Draw(t, "governance") {
+				switch rapid.IntRange(0, 3).Draw(t, "governance") {
+				case 3:
+					c = organization.ErasePersonalData{
+						RequestID: id("request", 1), SubjectID: id("subject", rapid.IntRange(1, 6).Draw(t, "subject")), Basis: "b", Second: other,
+						Found: organization.PersonalData{
+							Streams: rapid.SampledFrom([][]string{{"strategy-" + strategy1}, {"strategy-" + strategy1}, nil}).Draw(t, "streams"),
+							Signed:  rapid.SampledFrom([][]time.Time{nil, nil, {clock}, {clock.AddDate(-30, 0, 0)}}).Draw(t, "signed"),
+							KeyIDs:  rapid.SampledFrom([][]string{nil, {id("document", 1)}, {id("document", 2), id("document", 1)}}).Draw(t, "keys"),
+							NoCopy:  rapid.SampledFrom([][]string{nil, nil, nil, {"hash"}}).Draw(t, "no copy"),
+						},
+					}
 				case 0:
 					p := organization.DefaultPolicy()
 					p.Quorum.N, p.RetentionYears = rapid.IntRange(0, 4).Draw(t, "quorum"), rapid.IntRange(1, 20).Draw(t, "years")
@@ -100,6 +110,8 @@ func TestNoSequenceOfCommandsBreaksTheRules(t *testing.T) {
 					if !dual(c.(organization.ReleaseLegalHold).Second, by, e.RequestedBy, e.AuthorizedBy) {
 						t.Fatalf("released by one person: %+v", e)
 					}
+				case organization.PersonalDataErased:
+					mayBeErased(t, s, by, c.(organization.ErasePersonalData), e)
 				}
 				counts[fmt.Sprintf("%T", e)]++
 				s = s.Apply(by, e)
@@ -110,7 +122,7 @@ func TestNoSequenceOfCommandsBreaksTheRules(t *testing.T) {
 	if accepted < 50 {
 		t.Errorf("only %d commands were accepted: the test shows little", accepted)
 	}
-	for _, e := range []string{"organization.RoleGranted", "organization.RoleRevoked", "organization.GovernancePolicySet", "organization.LegalHoldPlaced", "organization.LegalHoldReleased"} {
+	for _, e := range []string{"organization.RoleGranted", "organization.RoleRevoked", "organization.GovernancePolicySet", "organization.LegalHoldPlaced", "organization.LegalHoldReleased", "organization.PersonalDataErased"} {
 		if counts[e] == 0 {
 			t.Errorf("no sequence got as far as %s: the test shows nothing about it", e)
 		}
@@ -121,6 +133,32 @@ func TestNoSequenceOfCommandsBreaksTheRules(t *testing.T) {
 func dual(second fact.Second, by fact.Actor, requestedBy, authorizedBy string) bool {
 	return requestedBy == second.ID && authorizedBy == by.ID && requestedBy != authorizedBy && requestedBy != "" &&
 		second.Kind == fact.Person && slices.Contains(second.Roles, authz.ComplianceOfficer) && by.At.Sub(by.AuthAt) <= 5*time.Minute
+}
+
+// mayBeErased checks what is true of every erasure: two persons, no hold, nobody
+// who is a member or whose signature is kept, and no key twice.
+func mayBeErased(t *rapid.T, s organization.State, by fact.Actor, c organization.ErasePersonalData, e organization.PersonalDataErased) {
+	if !dual(c.Second, by, e.RequestedBy, e.AuthorizedBy) {
+		t.Fatalf("erased by one person: %+v", e)
+	}
+	if len(s.Holds()) > 0 { // all of them are on everything here
+		t.Fatalf("erased under a hold: %+v", s.Holds())
+	}
+	for _, m := range s.MembersOf(e.SubjectID) {
+		if !m.Offboarded {
+			t.Fatalf("erased while a member: %+v", m)
+		}
+	}
+	for _, at := range c.Found.Signed {
+		if until := s.RetainedUntil(at); until.After(by.At) {
+			t.Fatalf("erased with a signature of %v, kept until %v", at, until)
+		}
+	}
+	before, _ := s.Erased(e.SubjectID)
+	after, erased := s.Apply(by, e).Erased(e.SubjectID)
+	if !erased || len(e.KeyIDs) == 0 || len(slices.Compact(slices.Sorted(slices.Values(after)))) != len(before)+len(e.KeyIDs) {
+		t.Fatalf("after %v erased %v, which is remembered as %v", before, e.KeyIDs, after)
+	}
 }
 
 // holdsAlways checks what is true of an organization at any time: somebody

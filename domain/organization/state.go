@@ -24,6 +24,7 @@ type State struct {
 	identities pmap.Map[string] // external identity → member enrolled with it now
 	grants     pmap.Map[Grant]
 	holds      pmap.Map[Hold]
+	erased     pmap.Map[erasure] // by subject
 }
 
 // Member is a person or service enrolled here.
@@ -33,9 +34,11 @@ type Member struct {
 	Issuer         string
 	ExternalIDHash string
 	Kind           MemberKind
+	DisplayName    string // sealed; "" = not known
 	EnrolledAt     time.Time
 	Offboarded     bool
-	grants         []string // in order; never changed in place
+	OffboardedAt   time.Time // zero while they are a member
+	grants         []string  // in order; never changed in place
 }
 
 // Grant is a role given to a member.
@@ -162,7 +165,7 @@ func (s State) Apply(by fact.Actor, e Event) State {
 	case MemberEnrolled:
 		s.members = s.members.Set(e.MemberID, Member{
 			ID: e.MemberID, SubjectID: e.SubjectID, Issuer: e.Issuer, ExternalIDHash: e.ExternalIDHash,
-			Kind: e.Kind, EnrolledAt: by.At,
+			Kind: e.Kind, DisplayName: e.DisplayName, EnrolledAt: by.At,
 		})
 		s.identities = s.identities.Set(e.ExternalIDHash, e.MemberID)
 	case RoleGranted:
@@ -175,7 +178,7 @@ func (s State) Apply(by fact.Actor, e Event) State {
 			s.members = s.members.Set(e.MemberID, m)
 		}
 	case RoleRevoked:
-		s = s.revoke(e)
+		s = s.revoke(by, e)
 	case GovernancePolicySet:
 		s.formerPolicies = append(slices.Clip(s.formerPolicies), formerPolicy{until: by.At, retentionYears: s.policy.RetentionYears})
 		s.policy, s.policySince = e.Policy, by.At
@@ -186,11 +189,13 @@ func (s State) Apply(by fact.Actor, e Event) State {
 			h.Released = true
 			s.holds = s.holds.Set(h.ID, h)
 		}
+	case PersonalDataErased:
+		s = s.applyErased(e)
 	}
 	return s
 }
 
-func (s State) revoke(e RoleRevoked) State {
+func (s State) revoke(by fact.Actor, e RoleRevoked) State {
 	for _, id := range e.GrantIDs {
 		if g, ok := s.grants.Get(id); ok {
 			g.Revoked = true
@@ -198,7 +203,7 @@ func (s State) revoke(e RoleRevoked) State {
 		}
 	}
 	if m, ok := s.members.Get(e.MemberID); ok && e.Offboarding {
-		m.Offboarded = true
+		m.Offboarded, m.OffboardedAt = true, by.At
 		s.members = s.members.Set(e.MemberID, m)
 		if s.enrolledAs(m.ExternalIDHash) == m.ID {
 			s.identities = s.identities.Set(m.ExternalIDHash, "")

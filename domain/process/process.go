@@ -17,6 +17,7 @@ const (
 	Rejecting   = "rejections"
 	Deadlining  = "deadlines"
 	Offboarding = "offboarding"
+	Verifying   = "log-verification"
 )
 
 // Cause is what a process reacts to: a recorded event, or a timer that one has set.

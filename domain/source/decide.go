@@ -39,6 +39,7 @@ var (
 const (
 	MaxMatched    = 4_000
 	MaxDeviations = 20_000
+	MaxSubjects   = 5_000
 )
 
 // Decide answers a command with the events it leads to, or with a fault and no
@@ -168,6 +169,15 @@ func (e ImportAccepted) checkLists(f *check.Form) {
 		f.Object("#/deviations", "maxItems", "At most %d are listed.", MaxDeviations)
 		return
 	}
+	if len(e.Subjects) > MaxSubjects {
+		f.Object("#/subjects", "maxItems", "At most %d persons can be named, not %d.", MaxSubjects, len(e.Subjects))
+		return
+	}
+	for i, id := range e.Subjects {
+		f.ID(fmt.Sprintf("#/subjects/%d", i), id)
+	}
+	f.Sealed("#/submitter", e.Submitter, "")
+	f.Sealed("#/fileName", e.FileName, "")
 	for i, m := range e.Matched {
 		at := fmt.Sprintf("#/matched/%d", i)
 		oneOf(f, fmt.Sprintf("matched/%d/kind", i), m.Kind, "plan", "organization", "vision", "mission", "goal", "objective", "indicator")

@@ -43,6 +43,10 @@ type ImportAccepted struct {
 	BaseHead    int64   `json:"baseHead,omitempty,string"`    // position of the log, up to which its indicators were
 	Matched     []Match `json:"matched,omitempty"`
 
+	Subjects  []string `json:"subjects,omitempty"`  // ids of the persons that the document names, sorted, the erased included; where persons are sealed
+	Submitter string   `json:"submitter,omitempty"` // who rendered the document, sealed
+	FileName  string   `json:"fileName,omitempty"`  // sealed
+
 	Again        bool          `json:"again"` // the same content was imported before
 	Reason       string        `json:"reason,omitempty"`
 	AuthorizedBy string        `json:"authorizedBy,omitempty"` // S15

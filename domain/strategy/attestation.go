@@ -47,6 +47,6 @@ func (s State) attest(by fact.Actor, c AttestPeriod) ([]Event, error) {
 	}
 	return []Event{PeriodAttested{
 		Period: c.Period, Statement: c.Statement, AttesterID: by.ID, Revision: s.InForce.Number,
-		ContentHash: s.contentHash(s.InForce.Plan, c.IndicatorDigest), IndicatorDigest: c.IndicatorDigest, LogPosition: c.LogPosition,
+		ContentHash: s.contentHash(s.InForce.Plan, c.IndicatorDigest), IndicatorDigest: c.IndicatorDigest, LogPosition: c.LogPosition, HeadHash: c.HeadHash,
 	}}, nil
 }

@@ -21,7 +21,7 @@ func TestAttesting(t *testing.T) {
 	}
 	attested := func(who fact.Actor, p calendar.Period) []strategy.Event {
 		return []strategy.Event{strategy.PeriodAttested{
-			Period: p, Statement: attestation.Statement, AttesterID: who.ID, Revision: 1, ContentHash: hash, IndicatorDigest: digest, LogPosition: 99,
+			Period: p, Statement: attestation.Statement, AttesterID: who.ID, Revision: 1, ContentHash: hash, IndicatorDigest: digest, LogPosition: 99, HeadHash: digest,
 		}}
 	}
 	stale := person(3, authz.Approver)

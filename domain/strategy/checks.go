@@ -116,9 +116,12 @@ func checkStakeholders(f *check.Form, at string, list []Stakeholder) (size int) 
 		if s.Kind == PersonStakeholder && (s.Name != "" || s.Description != "") {
 			f.Object(item+"/name", "maxLength", "Persons are named in sealed only, never in clear.")
 		}
+		if s.Sealed != "" && (s.Name != "" || s.Description != "") {
+			f.Object(item+"/sealed", "not", "Who is sealed is not named in clear.")
+		}
 		f.Short(item+"/name", s.Name)
 		f.Prose(item+"/description", s.Description)
-		f.Short(item+"/sealed", s.Sealed)
+		f.Sealed(item+"/sealed", s.Sealed, "")
 		size += len(s.Name) + len(s.Description) + len(s.Sealed)
 		if tooLong(f, item+"/roles", len(s.Roles), maxRoles) {
 			continue

@@ -174,6 +174,7 @@ type AttestPeriod struct {
 	Meaning   Meaning // Attestation
 
 	LogPosition     int64    // of the log, up to which the rest was gathered
+	HeadHash        string   // root of the sealed log at that position, in hex; "" where it is not sealed
 	IndicatorDigest string   // hash over definitions and targets of the strategy's indicators
 	Measurers       []string // persons who wrote measurements by hand in the period
 	Unexplained     []string // indicators off track without a finding

@@ -85,7 +85,7 @@ func asked(s strategy.State) map[string]struct {
 
 var attestation = strategy.AttestPeriod{
 	Period: calendar.Period{Start: "2025-01-01", End: "2025-12-31"}, Statement: "Complete and correct.",
-	Meaning: strategy.Attestation, IndicatorDigest: digest, LogPosition: 99,
+	Meaning: strategy.Attestation, IndicatorDigest: digest, LogPosition: 99, HeadHash: digest,
 }
 
 // refusals says which rule refuses, by column; where it differs, by cell.

@@ -17,6 +17,7 @@ import (
 // recorded notes a command's result for what all commands answer alike.
 func (x *exchange) recorded(r command.Result, location string) command.Result {
 	x.result, x.location = &r, location
+	x.recordedUpTo(r.Position)
 	return r
 }
 
@@ -30,6 +31,7 @@ func minimal(next gen.StrictHandlerFunc, _ string) gen.StrictHandlerFunc {
 			return response, err
 		}
 		c.Response().Header().Set("Cache-Control", "no-store")
+		c.Response().Header().Set(headerLink, receiptLink(x.commandID()))
 		if !x.prefer.minimal {
 			return response, nil
 		}

@@ -56,6 +56,9 @@ func (s *server) ListEvents(ctx context.Context, r gen.ListEventsRequestObject) 
 // prefers to wait: each time for what the read side has not seen yet.
 func (s *server) nextEvents(ctx context.Context, x *exchange, f query.EventsFilter) (query.Feed, error) {
 	read, until := x.read(), time.Now().Add(min(x.prefer.wait, maxFeedWait))
+	if !read.AsOf.IsNow() {
+		until = time.Time{} // nothing will happen there any more
+	}
 	feed, err := s.options.App.Audit.Events(ctx, read, f)
 	for err == nil && len(feed.Events) == 0 && !s.draining() {
 		left := time.Until(until)

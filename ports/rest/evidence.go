@@ -41,7 +41,7 @@ func (s *server) RegisterEvidence(ctx context.Context, r gen.RegisterEvidenceReq
 	if err := checkDigest(x.digests, content); err != nil {
 		return nil, err
 	}
-	c := evidence.RegisterEvidence{Kind: evidence.Kind(p.Kind), MediaType: mediaBytes, CollectedAt: p.CollectedAt}
+	c := evidence.RegisterEvidence{Kind: evidence.Kind(p.Kind), MediaType: mediaBytes, CollectedAt: p.CollectedAt, FileName: x.fileName}
 	if p.MediaType != nil {
 		c.MediaType = *p.MediaType
 	}

@@ -11,6 +11,7 @@ import (
 
 	"strata.dev/strata/app/command"
 	"strata.dev/strata/app/eventlog"
+	"strata.dev/strata/app/query"
 	"strata.dev/strata/domain/fault"
 )
 
@@ -34,10 +35,14 @@ type exchange struct {
 	body      []byte // canonical JSON; of a signed message, its bytes
 	signature string // of a signed message
 	prefer    preferences
-	minimum   int64    // Strata-Min-Position
-	noneMatch string   // If-None-Match
-	digests   []string // Content-Digest
-	media     string   // of what the operation produces, the one the caller likes best
+	minimum   int64        // Strata-Min-Position
+	asOf      query.Moment // what the answer is as of; zero for the present
+	names     bool         // the caller may read names of persons
+	opened    bool         // the answer shows personal data that was sealed: it may be erased, so nobody keeps the answer
+	noneMatch string       // If-None-Match
+	digests   []string     // Content-Digest
+	fileName  string       // of an upload, from Content-Disposition
+	media     string       // of what the operation produces, the one the caller likes best
 
 	second    *command.Countersignature // of a second person
 	secondErr error                     // why it is none
@@ -45,6 +50,9 @@ type exchange struct {
 
 	result   *command.Result // of a command that succeeded
 	location string          // of what it created
+
+	records    bool  // the answer is about what was recorded
+	recordedTo int64 // the last position of that
 
 	rows        int   // of audit data in the answer
 	first, last int64 // positions of what it shows; 0 = none

@@ -49,6 +49,7 @@ func (s *server) gate(op *operation) echo.MiddlewareFunc {
 			if err := s.admit(c, x); err != nil {
 				return err
 			}
+			memento := c.Request().Header[headerAcceptDatetime]
 			if err := s.check(c, x); err != nil {
 				return err
 			}
@@ -60,6 +61,9 @@ func (s *server) gate(op *operation) echo.MiddlewareFunc {
 			ctx, cancel := context.WithTimeout(c.Request().Context(), limit)
 			defer cancel()
 			c.SetRequest(c.Request().WithContext(ctx))
+			if err := s.recall(c, x, memento); err != nil {
+				return err
+			}
 			return next(c)
 		}
 	}
@@ -105,14 +109,19 @@ func (s *server) admit(c echo.Context, x *exchange) error {
 	if err := s.limiter.allow(x.principal, c.Response().Header()); err != nil || x.operation.method != http.MethodGet {
 		return err // commands find out who may give them when they are decided
 	}
+	may := s.options.App.Organizations.MayRead
 	if watchers[x.operation.id] {
-		return s.options.App.Organizations.MayReadJournal(c.Request().Context(), x.principal)
+		may = s.options.App.Organizations.MayReadJournal
 	}
-	return s.options.App.Organizations.MayRead(c.Request().Context(), x.principal)
+	if err := may(c.Request().Context(), x.principal); err != nil {
+		return err
+	}
+	x.names = s.options.App.Organizations.ReadsNames(x.principal)
+	return nil
 }
 
 // watchers are the questions for those alone who watch over the others.
-var watchers = map[string]bool{"listJournal": true, "getSegregation": true, "getPerson": true}
+var watchers = map[string]bool{"listJournal": true, "getSegregation": true, "getPerson": true, "listPersons": true, "getStreamPack": true, "getOrganizationPack": true}
 
 // admitSource lets a message in whose signature is looked at once its body is
 // there. Until then nobody has proved anything, so what counts is the address it
@@ -175,6 +184,11 @@ func (s *server) check(c echo.Context, x *exchange) (err error) {
 	}
 	second := r.Header[headerSecond]
 	x.digests = r.Header[headerDigest]
+	if op.uploads() {
+		if x.fileName, err = fileName(r.Header[headerDisposition]); err != nil {
+			return err
+		}
+	}
 	settle(r.Header)
 	if op.accepts == "" {
 		return nil
@@ -208,6 +222,8 @@ func settle(h http.Header) {
 	delete(h, headerIfNoneMatch)
 	delete(h, headerSecond)
 	delete(h, headerDigest)
+	delete(h, headerDisposition)
+	delete(h, headerAcceptDatetime)
 	if len(h[headerKey]) > 0 {
 		h[headerKey] = settled
 	}

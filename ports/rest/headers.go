@@ -30,7 +30,9 @@ const (
 	headerApplied     = "Preference-Applied"
 	headerSecond      = "Strata-Countersignature"
 	headerDigest      = "Content-Digest"
+	headerDisposition = "Content-Disposition"
 	headerSignature   = "Strata-Signature"
+	headerDurability  = "Strata-Durability"
 )
 
 const (
@@ -150,10 +152,14 @@ func noneMatch(header, tag string) bool {
 // preferences are what is understood of Prefer (RFC 7240); the rest is ignored,
 // as that standard asks.
 type preferences struct {
-	minimal bool
-	async   bool
-	wait    time.Duration
+	minimal  bool
+	async    bool
+	archived bool
+	wait     time.Duration
 }
+
+// preferArchived is the preference to be answered once the archive has it.
+const preferArchived = "strata-durability=archived"
 
 func parsePrefer(h http.Header) preferences {
 	var p preferences
@@ -168,6 +174,8 @@ func parsePrefer(h http.Header) preferences {
 			switch strings.ToLower(strings.TrimSpace(name)) {
 			case "respond-async":
 				p.async = true
+			case "strata-durability":
+				p.archived = value == durableArchived
 			case "return":
 				p.minimal = value == "minimal"
 			case "wait":

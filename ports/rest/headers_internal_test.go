@@ -10,6 +10,8 @@ func TestPreferIsReadAsFarAsItIsKnown(t *testing.T) {
 	for header, want := range map[string]preferences{
 		"":                           {},
 		"return=minimal":             {minimal: true},
+		"strata-durability=archived": {archived: true},
+		"strata-durability=local":    {},
 		`Return="minimal"; foo=bar`:  {minimal: true},
 		"wait=5, return=minimal":     {minimal: true, wait: 5 * time.Second},
 		"respond-async, wait=100000": {async: true},
@@ -78,7 +80,7 @@ func TestEveryOperationOfTheContractIsRead(t *testing.T) {
 	if !record.guarded || record.public || len(record.paths) != 1 {
 		t.Errorf("%+v", record)
 	}
-	if list := c.operations["listStrategies"]; len(list.query) != 4 || list.guarded {
+	if list := c.operations["listStrategies"]; len(list.query) != 6 || list.guarded {
 		t.Errorf("%+v", list)
 	}
 	if !c.operations["livez"].public {

@@ -37,7 +37,7 @@ var (
 func (s *server) ImportStrategy(ctx context.Context, r gen.ImportStrategyRequestObject) (gen.ImportStrategyResponseObject, error) {
 	p := r.Params
 	return s.bringIn(ctx, r.Body, command.ImportRequest{
-		AssumeType: stratml.DocumentType(value(p.DocumentType)), Again: value(p.Again), Reason: value(p.Reason),
+		AssumeType: stratml.DocumentType(value(p.DocumentType)), Again: value(p.Again), Reason: value(p.Reason), FileName: of(ctx).fileName,
 	})
 }
 
@@ -46,6 +46,7 @@ func (s *server) ImportRevision(ctx context.Context, r gen.ImportRevisionRequest
 	p := r.Params
 	return s.bringIn(ctx, r.Body, command.ImportRequest{
 		RevisionOf: r.ID, AssumeType: stratml.DocumentType(value(p.DocumentType)), Again: value(p.Again), Reason: value(p.Reason),
+		FileName: of(ctx).fileName,
 	})
 }
 
@@ -135,6 +136,7 @@ func (s *server) acceptImport(ctx context.Context, call command.Call, request co
 		return nil, err
 	}
 	s.operations.begin(x.principal.OrganizationID, accepted.ImportID)
+	x.recordedUpTo(accepted.Position)
 	return importAccepted{gen.AcceptedJSONResponse{Body: body, Headers: gen.AcceptedResponseHeaders{
 		Location: "/v1/operations/" + accepted.ImportID.String(), RetryAfter: "1", PreferenceApplied: "respond-async",
 		StrataPosition: decimal(accepted.Position), IdempotentReplayed: replayed(command.Result{Replayed: accepted.Replayed}),
@@ -175,6 +177,7 @@ func (s *server) ExportStrategy(ctx context.Context, r gen.ExportStrategyRequest
 	if err != nil {
 		return nil, err
 	}
+	x.opened = x.opened || e.Opened
 	x.shown(1, 0, e.Position)
 	// Indicators are streams of their own: the version alone does not name the content.
 	sum := sha256.Sum256(e.Document)

@@ -59,6 +59,7 @@ func (s *server) IngestMeasurements(ctx context.Context, r gen.IngestMeasurement
 	if err != nil {
 		return nil, x.unbelieved(organization, err)
 	}
+	x.recordedUpTo(answer.Position)
 	return gen.IngestMeasurements200JSONResponse{Body: answer, Headers: gen.IngestMeasurements200ResponseHeaders{
 		StrataPosition: decimal(answer.Position), IdempotentReplayed: replayed(command.Result{Replayed: answer.Replayed}),
 	}}, nil

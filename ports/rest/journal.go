@@ -42,8 +42,9 @@ const (
 var auditReads = map[string]bool{
 	"getStrategyHistory": true, "getIndicatorHistory": true, "getFindingHistory": true, "listActivity": true,
 	"listEvents": true, "streamEvents": true, "getEvent": true, "getStrategyDiff": true, "getIndicatorDiff": true,
-	"listJournal": true, "getSegregation": true, "getPerson": true, "getChangesSinceAttestation": true, "getProvenance": true,
-	"listExternalChanges": true, "getEvidenceContent": true, "exportStrategy": true, "getImportOriginal": true,
+	"getFindingDiff": true, "getEvidenceDiff": true, "getSourceDiff": true, "getOrganizationDiff": true,
+	"listJournal": true, "getSegregation": true, "getPerson": true, "listPersons": true, "getChangesSinceAttestation": true, "getProvenance": true,
+	"listExternalChanges": true, "getEvidenceContent": true, "getStreamPack": true, "getOrganizationPack": true, "exportStrategy": true, "getImportOriginal": true,
 }
 
 // commandNames are the names of commands where they do not follow from those of
@@ -191,6 +192,9 @@ func (x *exchange) target(c echo.Context) string {
 func (x *exchange) asksAbout(c echo.Context) string {
 	if target := x.target(c); target != "" {
 		return target
+	}
+	if v := c.Param("streamId"); v != "" {
+		return v
 	}
 	for _, p := range []struct{ name, kind string }{{"streamId", ""}, {"strategyId", "strategy-"}, {"sourceId", "source-"}, {"actorId", ""}} {
 		if v := x.query.Get(p.name); v != "" {

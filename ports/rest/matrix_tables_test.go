@@ -18,6 +18,7 @@ var commandsOf = map[string]string{
 	"setGovernancePolicy":  authz.SetGovernancePolicy,
 	"placeLegalHold":       authz.PlaceLegalHold,
 	"releaseLegalHold":     authz.ReleaseLegalHold,
+	"erasePersonalData":    authz.ErasePersonalData,
 	"draftStrategy":        authz.DraftStrategy,
 	"importStrategy":       authz.DraftStrategy,
 	"importRevision":       authz.OpenRevision,
@@ -84,6 +85,10 @@ var readers = map[string][]string{
 	"getScorecard":        everybody,
 	"getStrategyHistory":  everybody,
 	"getStrategyDiff":     everybody,
+	"getFindingDiff":      everybody,
+	"getEvidenceDiff":     everybody,
+	"getSourceDiff":       everybody,
+	"getOrganizationDiff": everybody,
 	"exportStrategy":      everybody,
 	"getIndicator":        everybody,
 	"getSeries":           everybody,
@@ -105,7 +110,10 @@ var readers = map[string][]string{
 	"getSystem":           everybody,
 	"listJournal":         watchers,
 	"getSegregation":      watchers,
+	"getStreamPack":       watchers,
+	"getOrganizationPack": watchers,
 	"getPerson":           watchers,
+	"listPersons":         watchers,
 	"getEvidenceContent": { // bytes name persons
 		authz.Author, authz.Approver, authz.ComplianceOfficer, authz.IndicatorOwner, authz.Auditor, authz.RiskAcceptor, authz.DataSteward,
 	},
@@ -116,6 +124,8 @@ var readers = map[string][]string{
 	"listEvents":                 everybody,
 	"streamEvents":               everybody,
 	"getEvent":                   everybody,
+	"getEventProof":              everybody,
+	"getReceipt":                 everybody,
 }
 
 // persons are who may countersign, members without a role included: what it is
@@ -123,7 +133,7 @@ var readers = map[string][]string{
 var persons = append([]string{"newcomer"}, everybody...)
 
 // open are the operations that ask nobody who they are.
-var open = []string{"livez", "readyz", "healthz", "getProblem", "getSchema", "getContract", "getDocs", "getDocsFile"}
+var open = []string{"livez", "readyz", "healthz", "getProblem", "getSchema", "getContract", "getDocs", "getDocsFile", "getCheckpoint", "getConsistencyProof", "listLedgerKeys"}
 
 // signed are the operations that ask for a source's signature; a token is no help.
 var signed = []string{"ingestMeasurements"}

@@ -209,7 +209,7 @@ func (m *matrix) id(op resttest.Operation) string {
 
 // target fills an operation's path with things that are there.
 func (m *matrix) target(op resttest.Operation) string {
-	path := strings.NewReplacer("{id}", m.id(op), "{code}", "not-found", "{name}", "strategy.drafted.v1.json", "{file}", "index.html").Replace(op.Path)
+	path := strings.NewReplacer("{id}", m.id(op), "{streamId}", "strategy-"+m.values["strategyId"][0], "{code}", "not-found", "{name}", "strategy.drafted.v1.json", "{file}", "index.html").Replace(op.Path)
 	switch {
 	case strings.HasSuffix(path, "/diff"):
 		path += "?from=0&to=1"

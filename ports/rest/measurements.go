@@ -42,6 +42,7 @@ func (s *server) RecordMeasurements(ctx context.Context, r gen.RecordMeasurement
 		}
 	}
 	body.Position = decimal(position)
+	x.recordedUpTo(position)
 	return gen.RecordMeasurements200JSONResponse{Body: body, Headers: gen.RecordMeasurements200ResponseHeaders{
 		StrataPosition: body.Position, IdempotentReplayed: replayed(command.Result{Replayed: all}),
 	}}, nil

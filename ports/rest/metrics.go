@@ -38,7 +38,7 @@ func newMetrics(registry prometheus.Registerer, operations map[string]*operation
 		status: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "strata_http_requests_total", Help: "Requests, by class of the status they were answered with.",
 		}, []string{"operation", "status"}),
-		byOperation: map[string]*operationMetrics{(&exchange{}).operationID(): {}},
+		byOperation: map[string]*operationMetrics{(&exchange{}).operationID(): {}, opLogCheckpoint: {}, opLogTile: {}},
 	}
 	for _, c := range []prometheus.Collector{m.took, m.status} {
 		if err := registry.Register(c); err != nil {

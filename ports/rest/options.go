@@ -55,6 +55,16 @@ type Options struct {
 	// System says how the installation is; nil = nobody knows here.
 	System func(context.Context) (query.System, error)
 
+	// Ledger is the sealed log; nil = nothing is sealed here.
+	Ledger Ledger
+
+	// Archive is asked by commands that prefer to be answered from there; nil =
+	// nothing is archived.
+	Archive Archive
+
+	// Packs makes evidence packs; nil = nothing can be proved here.
+	Packs Packs
+
 	// Journal hears of refusals, failed sign-ins and reads of audit data; nil = nobody does.
 	Journal Journal
 
@@ -90,6 +100,12 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.System == nil {
 		o.System = noSystem
+	}
+	if o.Ledger == nil {
+		o.Ledger = noLedger{}
+	}
+	if o.Archive == nil {
+		o.Archive = noArchive{}
 	}
 	if o.Heartbeat <= 0 {
 		o.Heartbeat = heartbeat

@@ -55,6 +55,7 @@ func (s *server) EnrolMember(ctx context.Context, r gen.EnrolMemberRequestObject
 	c := organization.EnrolMember{
 		MemberID: x.derive("member"), SubjectID: value(b.SubjectID), Issuer: b.Issuer,
 		ExternalIDHash: organization.IdentityHash(id.String(), b.Issuer, b.Subject), Kind: b.Kind,
+		DisplayName: value(b.DisplayName), Email: value(b.Email),
 	}
 	if c.SubjectID == "" {
 		c.SubjectID = subjectID(id, b.Issuer, b.Subject)
@@ -118,19 +119,42 @@ func (s *server) ReleaseLegalHold(ctx context.Context, r gen.ReleaseLegalHoldReq
 	return gen.ReleaseLegalHold200JSONResponse{OrganizationChangedJSONResponse: answer}, err
 }
 
+// ErasePersonalData handles POST /v1/organization/commands/erase-personal-data.
+func (s *server) ErasePersonalData(ctx context.Context, r gen.ErasePersonalDataRequestObject) (gen.ErasePersonalDataResponseObject, error) {
+	x, b := of(ctx), r.Body
+	erased, err := s.options.App.Erasure.Erase(ctx, x.call(x.fingerprint(), ""), command.ErasureRequest{
+		SubjectID: b.SubjectID, Basis: b.Basis, WithoutCopy: value(b.WithoutCopy),
+	})
+	if err != nil {
+		return nil, x.refused(err)
+	}
+	answer := x.changedOrganization(erased.Result)
+	if erased.RequestID != "" {
+		answer.Body.RequestID, answer.Body.KeyIds = &erased.RequestID, &erased.KeyIDs
+		if len(erased.RedactedEvidenceIDs) > 0 {
+			answer.Body.RedactedEvidenceIds = &erased.RedactedEvidenceIDs
+		}
+	}
+	return gen.ErasePersonalData200JSONResponse{OrganizationChangedJSONResponse: answer}, nil
+}
+
 // onOrganization runs a command on the token's own organization.
 func (s *server) onOrganization(ctx context.Context, x *exchange, reason string, c organization.Command) (gen.OrganizationChangedJSONResponse, error) {
 	result, err := s.options.App.Organizations.Execute(ctx, x.call(x.fingerprint(), reason), x.principal.OrganizationID, c)
 	if err != nil {
 		return gen.OrganizationChangedJSONResponse{}, x.refused(err)
 	}
+	return x.changedOrganization(result), nil
+}
+
+func (x *exchange) changedOrganization(result command.Result) gen.OrganizationChangedJSONResponse {
 	x.recorded(result, "")
 	return gen.OrganizationChangedJSONResponse{
 		Body: organizationResult(result),
 		Headers: gen.OrganizationChangedResponseHeaders{
 			ETag: etag(result.Version, ""), StrataPosition: decimal(result.Position), IdempotentReplayed: replayed(result),
 		},
-	}, nil
+	}
 }
 
 func organizationResult(r command.Result) gen.OrganizationResult {

@@ -74,11 +74,7 @@ func (s *server) ListStrategies(ctx context.Context, r gen.ListStrategiesRequest
 // GetStrategy handles GET /v1/strategies/{id}.
 func (s *server) GetStrategy(ctx context.Context, r gen.GetStrategyRequestObject) (gen.GetStrategyResponseObject, error) {
 	x, p := of(ctx), r.Params
-	read, err := x.readAsOf(p.AsOf, p.AsOfPosition)
-	if err != nil {
-		return nil, err
-	}
-	v, err := s.options.App.Plans.Strategy(ctx, read, query.StrategyAsk{ID: r.ID, Content: value(p.Content)})
+	v, err := s.options.App.Plans.Strategy(ctx, x.read(), query.StrategyAsk{ID: r.ID, Content: value(p.Content)})
 	if err != nil {
 		return nil, err
 	}
@@ -97,11 +93,7 @@ func (s *server) GetStrategy(ctx context.Context, r gen.GetStrategyRequestObject
 // GetScorecard handles GET /v1/strategies/{id}/scorecard.
 func (s *server) GetScorecard(ctx context.Context, r gen.GetScorecardRequestObject) (gen.GetScorecardResponseObject, error) {
 	x, p := of(ctx), r.Params
-	read, err := x.readAsOf(p.AsOf, p.AsOfPosition)
-	if err != nil {
-		return nil, err
-	}
-	v, err := s.options.App.Plans.Scorecard(ctx, read, query.ScorecardFilter{
+	v, err := s.options.App.Plans.Scorecard(ctx, x.read(), query.ScorecardFilter{
 		StrategyID: r.ID, Content: value(p.Content), GoalID: value(p.GoalID), Health: value(p.Health), Paging: paging(p.Limit, p.Cursor, p.Count),
 	})
 	if err != nil {
@@ -124,12 +116,8 @@ func (s *server) GetScorecard(ctx context.Context, r gen.GetScorecardRequestObje
 
 // GetIndicator handles GET /v1/indicators/{id}.
 func (s *server) GetIndicator(ctx context.Context, r gen.GetIndicatorRequestObject) (gen.GetIndicatorResponseObject, error) {
-	x, p := of(ctx), r.Params
-	read, err := x.readAsOf(p.AsOf, p.AsOfPosition)
-	if err != nil {
-		return nil, err
-	}
-	v, err := s.options.App.Plans.Indicator(ctx, read, r.ID)
+	x := of(ctx)
+	v, err := s.options.App.Plans.Indicator(ctx, x.read(), r.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -144,15 +132,11 @@ func (s *server) GetIndicator(ctx context.Context, r gen.GetIndicatorRequestObje
 // GetSeries handles GET /v1/indicators/{id}/series.
 func (s *server) GetSeries(ctx context.Context, r gen.GetSeriesRequestObject) (gen.GetSeriesResponseObject, error) {
 	x, p := of(ctx), r.Params
-	read, err := x.readAsOf(p.AsOf, p.AsOfPosition)
-	if err != nil {
-		return nil, err
-	}
 	only, err := dims(p.Dims)
 	if err != nil {
 		return nil, err
 	}
-	v, err := s.options.App.Plans.Series(ctx, read, query.SeriesFilter{
+	v, err := s.options.App.Plans.Series(ctx, x.read(), query.SeriesFilter{
 		IndicatorID: r.ID, From: string(day(p.From)), To: string(day(p.To)), Kind: string(value(p.Kind)),
 		Dims: only, Voided: value(p.Voided), Paging: paging(p.Limit, p.Cursor, p.Count),
 	})

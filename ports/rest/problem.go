@@ -42,6 +42,7 @@ var statusOf = map[fault.Kind]int{
 	fault.RateLimited:          http.StatusTooManyRequests,
 	fault.Unavailable:          http.StatusServiceUnavailable,
 	fault.Unknown:              http.StatusGatewayTimeout,
+	fault.Gone:                 http.StatusGone,
 }
 
 func status(f *fault.Fault) int {

@@ -16,22 +16,10 @@ import (
 
 // read is the request as the read side sees it.
 func (x *exchange) read() query.Read {
-	return query.Read{OrganizationID: x.principal.OrganizationID, MinPosition: x.minimum, Wait: min(x.prefer.wait, query.MaxWait)}
-}
-
-// readAsOf is read of what was known at a point of recorded time; of now if
-// neither is given.
-func (x *exchange) readAsOf(instant *time.Time, position *string) (query.Read, error) {
-	r := x.read()
-	if instant != nil && position != nil {
-		return r, errValidation.At("#/asOf", "once", "is given together with asOfPosition: give one of them")
+	return query.Read{
+		OrganizationID: x.principal.OrganizationID, MinPosition: x.minimum, Wait: min(x.prefer.wait, query.MaxWait), AsOf: x.asOf,
+		Names: x.names, Opened: func() { x.opened = true },
 	}
-	n, err := number("asOfPosition", value(position))
-	if err != nil {
-		return r, err
-	}
-	r.AsOf = query.Moment{Position: n, Instant: value(instant)}
-	return r, nil
 }
 
 func paging(limit *int32, cursor, count *string) query.Paging {

@@ -1,6 +1,7 @@
 package rest_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strings"
@@ -46,6 +47,7 @@ func newReadWorld(t *testing.T) *readWorld {
 	must(err)
 	t.Cleanup(audit.Close)
 	plans.LookBackIn(audit)
+	audit.EndsAt(func(ctx context.Context) (int64, error) { return w.log.Head(ctx) })
 	w.world = newWorld(t, func(o *rest.Options) { o.App.Plans, o.App.Audit = plans, audit })
 	return w
 }

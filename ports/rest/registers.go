@@ -137,6 +137,50 @@ func (s *server) GetIndicatorDiff(ctx context.Context, r gen.GetIndicatorDiffReq
 	return gen.GetIndicatorDiff200JSONResponse{Body: d, Headers: gen.GetIndicatorDiff200ResponseHeaders{StrataPosition: decimal(d.Position), Link: link}}, nil
 }
 
+// GetFindingDiff handles GET /v1/findings/{id}/diff.
+func (s *server) GetFindingDiff(ctx context.Context, r gen.GetFindingDiffRequestObject) (gen.GetFindingDiffResponseObject, error) {
+	p := r.Params
+	f := query.DiffFilter{FindingID: r.ID, Paging: paging(p.Limit, p.Cursor, p.Count)}
+	d, link, err := s.diff(ctx, f, p.From, p.To)
+	if err != nil {
+		return nil, err
+	}
+	return gen.GetFindingDiff200JSONResponse{Body: d, Headers: gen.GetFindingDiff200ResponseHeaders{StrataPosition: decimal(d.Position), Link: link}}, nil
+}
+
+// GetEvidenceDiff handles GET /v1/evidence/{id}/diff.
+func (s *server) GetEvidenceDiff(ctx context.Context, r gen.GetEvidenceDiffRequestObject) (gen.GetEvidenceDiffResponseObject, error) {
+	p := r.Params
+	f := query.DiffFilter{EvidenceID: r.ID, Paging: paging(p.Limit, p.Cursor, p.Count)}
+	d, link, err := s.diff(ctx, f, p.From, p.To)
+	if err != nil {
+		return nil, err
+	}
+	return gen.GetEvidenceDiff200JSONResponse{Body: d, Headers: gen.GetEvidenceDiff200ResponseHeaders{StrataPosition: decimal(d.Position), Link: link}}, nil
+}
+
+// GetSourceDiff handles GET /v1/sources/{id}/diff.
+func (s *server) GetSourceDiff(ctx context.Context, r gen.GetSourceDiffRequestObject) (gen.GetSourceDiffResponseObject, error) {
+	p := r.Params
+	f := query.DiffFilter{SourceID: r.ID, Paging: paging(p.Limit, p.Cursor, p.Count)}
+	d, link, err := s.diff(ctx, f, p.From, p.To)
+	if err != nil {
+		return nil, err
+	}
+	return gen.GetSourceDiff200JSONResponse{Body: d, Headers: gen.GetSourceDiff200ResponseHeaders{StrataPosition: decimal(d.Position), Link: link}}, nil
+}
+
+// GetOrganizationDiff handles GET /v1/organization/diff.
+func (s *server) GetOrganizationDiff(ctx context.Context, r gen.GetOrganizationDiffRequestObject) (gen.GetOrganizationDiffResponseObject, error) {
+	p := r.Params
+	f := query.DiffFilter{Organization: true, Paging: paging(p.Limit, p.Cursor, p.Count)}
+	d, link, err := s.diff(ctx, f, p.From, p.To)
+	if err != nil {
+		return nil, err
+	}
+	return gen.GetOrganizationDiff200JSONResponse{Body: d, Headers: gen.GetOrganizationDiff200ResponseHeaders{StrataPosition: decimal(d.Position), Link: link}}, nil
+}
+
 func (s *server) diff(ctx context.Context, f query.DiffFilter, from, to *gen.Mark) (query.Diff, *string, error) {
 	x := of(ctx)
 	var err error

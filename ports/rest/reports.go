@@ -97,6 +97,19 @@ func (s *server) GetProvenance(ctx context.Context, r gen.GetProvenanceRequestOb
 	return gen.GetProvenance200JSONResponse{Body: v, Headers: gen.GetProvenance200ResponseHeaders{StrataPosition: decimal(v.Position)}}, nil
 }
 
+// ListPersons handles GET /v1/persons.
+func (s *server) ListPersons(ctx context.Context, r gen.ListPersonsRequestObject) (gen.ListPersonsResponseObject, error) {
+	x, p := of(ctx), r.Params
+	page, err := s.options.App.Plans.Persons(ctx, x.read(), paging(p.Limit, p.Cursor, p.Count))
+	if err != nil {
+		return nil, err
+	}
+	x.shown(len(page.Items), 0, page.Position)
+	return gen.ListPersons200JSONResponse{Body: page, Headers: gen.ListPersons200ResponseHeaders{
+		StrataPosition: decimal(page.Position), Link: x.next("cursor", page.NextCursor),
+	}}, nil
+}
+
 // GetPerson handles GET /v1/persons/{id}.
 func (s *server) GetPerson(ctx context.Context, r gen.GetPersonRequestObject) (gen.GetPersonResponseObject, error) {
 	x := of(ctx)

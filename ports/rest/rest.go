@@ -23,6 +23,7 @@ type server struct {
 	document file          // the contract
 	imports  chan struct{} // a place per import at work
 	uploads  chan struct{} // a place per evidence being brought
+	packs    chan struct{} // a place per pack being made
 	health   health
 
 	broadcast  *broadcast
@@ -48,7 +49,7 @@ func New(o Options) (*API, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &server{options: o, imports: make(chan struct{}, simultaneousImports), uploads: make(chan struct{}, simultaneousUploads)}
+	s := &server{options: o, imports: make(chan struct{}, simultaneousImports), uploads: make(chan struct{}, simultaneousUploads), packs: make(chan struct{}, simultaneousPacks)}
 	if s.contract, err = compileContract(); err != nil {
 		return nil, fmt.Errorf("rest: %w", err)
 	}
@@ -76,7 +77,8 @@ func New(o Options) (*API, error) {
 	for id, op := range s.contract.operations {
 		gates[id] = []echo.MiddlewareFunc{s.gate(op)}
 	}
-	gen.RegisterHandlersWithOptions(withHead{e}, gen.NewStrictHandler(s, []gen.StrictMiddlewareFunc{minimal, s.journalled}), gen.RegisterHandlersOptions{OperationMiddlewares: gates})
+	gen.RegisterHandlersWithOptions(withHead{e}, gen.NewStrictHandler(s, []gen.StrictMiddlewareFunc{minimal, s.durable, s.journalled}), gen.RegisterHandlersOptions{OperationMiddlewares: gates})
+	s.serveLog(e)
 	return &API{Handler: e, server: s}, nil
 }
 

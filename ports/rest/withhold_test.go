@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"strata.dev/strata/app/cloudevents"
+	"strata.dev/strata/app/eventlog"
 )
 
 // Whoever may read events, but not the journal, sees that there are entries, and
@@ -39,7 +40,7 @@ func TestEntriesOfTheJournalAreForThoseWhoWatch(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if hash := cloudevents.LeafHash(&events[0]); string(hash[:]) != string(m.LeafHash) {
+		if hash := eventlog.LeafHash(&events[0]); string(hash[:]) != string(m.LeafHash) {
 			t.Error("the leaf hash is not that of the event in the log")
 		}
 		for _, path := range []string{"/v1/activity?types=journal.command-denied", "/v1/events/" + m.ID.String()} {

@@ -64,6 +64,7 @@ func run(ctx context.Context, out io.Writer) error {
 	}{
 		{"latency", b.benchLatency}, // first: what the others leave to be vacuumed would be in its tail
 		{"append", b.benchAppend},
+		{"ledger", b.benchLedger},
 		{"relay", b.benchRelay},
 		{"poll", b.benchPoll},
 		{"rebuild", b.benchRebuild},

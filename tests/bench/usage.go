@@ -38,6 +38,16 @@ func (u usage) per(before usage, n int64) string {
 	return fmt.Sprintf("%.0f + %.0f + %.0f = **%.0f ms**", broker, postgres, self, broker+postgres+self)
 }
 
+// append is per for what no broker takes part in.
+func (u usage) append(before usage, n int64) string {
+	if n == 0 || u.self == before.self {
+		return "–"
+	}
+	each := func(d time.Duration) float64 { return d.Seconds() * 1e6 / float64(n) }
+	postgres, self := each(u.postgres-before.postgres), each(u.self-before.self)
+	return fmt.Sprintf("%.0f + %.0f = **%.0f ms**", postgres, self, postgres+self)
+}
+
 // processorTime is a process's, and with children that of those that have ended.
 func processorTime(pid string, children bool) (used time.Duration, parent string) {
 	body, err := os.ReadFile("/proc/" + pid + "/stat")

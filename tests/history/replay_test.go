@@ -46,7 +46,7 @@ func TestAcceptedChangesReplayed(t *testing.T) {
 func (w *world) replay(changes []history.Change) (until []int64) {
 	w.t.Helper()
 	columns := map[string][]string{}
-	for _, c := range changes {
+	for n, c := range changes {
 		if before, ok := columns[c.Indicator]; !ok {
 			objective := w.objectiveOf("The 2030 Agenda as the United Kingdom reports it", goalOf(c.Indicator))
 			w.define(objective, c.Indicator, map[string]any{
@@ -65,6 +65,9 @@ func (w *world) replay(changes []history.Change) (until []int64) {
 			w.t.Fatalf("commit %s, indicator %s: %d items were refused, the first as %s", c.Commit, c.Indicator, len(refused), refused[0])
 		}
 		until = append(until, w.head)
+		if w.after != nil {
+			w.after(n)
+		}
 	}
 	return until
 }

@@ -27,6 +27,7 @@ type world struct {
 	objective map[string]string // number of the goal → id
 	indicator map[string]string // number → id
 	head      int64             // position of the last command
+	after     func(n int)       // nil, or called when the n-th change was replayed
 }
 
 // newWorld starts one. Where there are hundreds of thousands of values, not every

@@ -226,6 +226,7 @@ func TestWhatIsRefusedAndWhatIsAway(t *testing.T) {
 // can read: everything else flows.
 func TestAnUnreadableEventParksItsStream(t *testing.T) {
 	w := newWorld(t)
+	w.unsound = "an event that nobody can read is in the log"
 	o := w.register()
 	broken := "finding-" + uuid.NewString()
 	metadata, err := eventlog.Metadata{Actor: eventlog.Actor{Kind: eventlog.Person, ID: "x"}}.Encode()

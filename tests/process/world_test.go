@@ -21,6 +21,7 @@ import (
 	"strata.dev/strata/app/eventlog"
 	"strata.dev/strata/app/journal"
 	"strata.dev/strata/app/process"
+	"strata.dev/strata/tests/system"
 	"strata.dev/strata/tests/testenv"
 )
 
@@ -50,6 +51,7 @@ type world struct {
 	journal  *journal.Recorder
 	commands *command.Commands
 	sql      *pgxpool.Pool // of the log, as an administrator
+	unsound  string        // why what is kept is not what the log says when the test ends; "" = it must be
 
 	ahead  atomic.Int64 // of the real time, nanoseconds
 	groups atomic.Pointer[[]*consumer.Consumers]
@@ -62,6 +64,12 @@ func newWorld(t *testing.T) *world {
 	t.Parallel()
 	logURLs, plansURLs := testenv.Log(t), testenv.Plans(t)
 	w := &world{t: t, url: logURLs.App}
+	// Registered first, so it looks at what is left when everything has ended.
+	t.Cleanup(func() {
+		if w.unsound == "" {
+			system.Databases{Log: logURLs.App, Plans: plansURLs.Projector}.Fsck(t)
+		}
+	})
 	w.groups.Store(&[]*consumer.Consumers{})
 	var err error
 	check := func(err error) {

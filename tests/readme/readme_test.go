@@ -212,6 +212,9 @@ func TestReadme(t *testing.T) {
 	says(t, "history", "", `"type":"indicator.measurement-corrected"`, `"reason":"the final figure"`, `"actorKind":"person"`, `"value":"0.51"`)
 	says(t, "rebuild", "", "plans rebuilt from ", "its content is ")
 	says(t, "doctor", "", "projection audit", "RabbitMQ", "organization.registered")
+	says(t, "cheat", "", "first bad position", "expected ", "found ", "changed in place", "exit code 3")
+	says(t, "honest", "", " are as they were recorded", "sealed ")
+	says(t, "past", "", `"8824"`, `"0.5"`, `"0.51"`, `"the final figure"`)
 
 	t.Run("the events leave", func(t *testing.T) {
 		env := environment(t, filepath.Join(dir, "demo.env"))

@@ -27,6 +27,7 @@ var organizationActs = []act{
 	{"policy", 2, (*world).setPolicy},
 	{"place hold", 1, (*world).placeHold},
 	{"release hold", 2, (*world).releaseHold},
+	{"erase", 3, (*world).erase},
 }
 
 func (w *world) govern(r *rand.Rand, name string, call command.Call, c organization.Command) error {
@@ -192,4 +193,30 @@ func (w *world) releaseHold(r *rand.Rand) error {
 	by := w.with(r, authz.ComplianceOfficer, "")
 	call := w.second(r, w.as(r, by), by, authz.ComplianceOfficer, "")
 	return w.govern(r, "release-legal-hold", call, organization.ReleaseLegalHold{HoldID: id, Reason: "r"})
+}
+
+// erase is mostly of somebody who has left, and sometimes of who has not.
+func (w *world) erase(r *rand.Rand) error {
+	if held := pick(r, w.ledger.holds, func(placed bool) bool { return placed }); held != "" && r.IntN(5) > 0 {
+		return w.releaseHold(r)
+	}
+	enrolled := map[string]bool{}
+	for _, m := range w.ledger.members {
+		enrolled[m.subject] = enrolled[m.subject] || m.left == nil
+	}
+	sin := r.IntN(6) == 0
+	id := pick(r, w.ledger.members, func(m *member) bool { return !m.service && (sin || !enrolled[m.subject]) })
+	if id == "" {
+		return w.offboardSomebody(r)
+	}
+	by := w.with(r, authz.ComplianceOfficer, "")
+	call := w.second(r, w.as(r, by), by, authz.ComplianceOfficer, "")
+	subject := w.ledger.members[id].subject
+	return w.attempt(r, "erase-personal-data", call, func(p *command.Commands, call command.Call) error {
+		done, err := p.Erasure.Erase(w.ctx, call, command.ErasureRequest{SubjectID: subject, Basis: "b"})
+		if err == nil && done.Position == 0 {
+			return errNothingNew
+		}
+		return err
+	})
 }

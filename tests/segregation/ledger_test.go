@@ -31,7 +31,7 @@ type ledger struct {
 func newLedger() *ledger {
 	return &ledger{
 		people: people{
-			members: map[string]*member{}, grants: map[string]*grant{}, holds: map[string]bool{}, parent: map[string]string{},
+			members: map[string]*member{}, grants: map[string]*grant{}, holds: map[string]bool{}, signers: map[string]bool{}, parent: map[string]string{},
 		},
 		strategies: map[string]*plan{}, indicators: map[string]*measure{}, findings: map[string]*deviation{},
 		evidence: map[string]bool{}, sources: map[string]*supplier{},
@@ -110,6 +110,12 @@ func (l *ledger) take(e eventlog.Event, process int) error {
 	}
 	if err != nil {
 		return fmt.Errorf("%s at position %d by %s %s: %w", e.Type, e.Position, n.meta.Actor.Kind, n.meta.Actor.ID, err)
+	}
+	if s := n.meta.Signature; s != nil {
+		l.signers[s.SignerID] = true
+	}
+	if s := n.meta.Countersignature; s != nil {
+		l.signers[s.SignerID] = true
 	}
 	return nil
 }

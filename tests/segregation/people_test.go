@@ -12,6 +12,7 @@ type people struct {
 	grants   map[string]*grant
 	policies []policy
 	holds    map[string]bool   // legal holds: in place or not
+	signers  map[string]bool   // members who have signed or countersigned something
 	parent   map[string]string // of subjects and identities, towards who they all are
 }
 
@@ -174,6 +175,8 @@ func (l *ledger) governed(e entry) error {
 		}
 		l.holds[b.HoldID] = false
 		return l.dual(e, b.RequestedBy, b.AuthorizedBy)
+	case "organization.personal-data-erased":
+		return l.personalDataErased(e)
 	default:
 		return fmt.Errorf("nobody judges it")
 	}
@@ -211,6 +214,31 @@ func (l *ledger) dual(e entry, requestedBy, authorizedBy string) error {
 		return err
 	}
 	return l.freshPerson(e)
+}
+
+// personalDataErased judges R12, R13 and S8: nobody is erased under a hold (all
+// are on everything here), while they are a member, or with a signature of theirs
+// that is kept: nothing here is old enough for its retention to have ended.
+func (l *ledger) personalDataErased(e entry) error {
+	b, err := body[struct{ SubjectID, RequestedBy, AuthorizedBy string }](e)
+	if err != nil {
+		return err
+	}
+	for id, placed := range l.holds {
+		if placed {
+			return fmt.Errorf("R13: erased under legal hold %s", id)
+		}
+	}
+	for id, m := range l.members {
+		switch {
+		case m.subject != b.SubjectID:
+		case m.left == nil:
+			return fmt.Errorf("member %s is erased", id)
+		case l.signers[id]:
+			return fmt.Errorf("R12: member %s has signed, and is erased", id)
+		}
+	}
+	return l.dual(e, b.RequestedBy, b.AuthorizedBy)
 }
 
 func (l *ledger) policySet(e entry) error {

@@ -16,6 +16,7 @@ var may = map[string][]string{
 	"organization.governance-policy-set": {"compliance_officer"},
 	"organization.legal-hold-placed":     {"compliance_officer"},
 	"organization.legal-hold-released":   {"compliance_officer"},
+	"organization.personal-data-erased":  {"compliance_officer"},
 
 	"strategy.drafted":              {"strategy_author"},
 	"strategy.goal-added":           {"strategy_author"},

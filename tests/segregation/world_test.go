@@ -16,6 +16,7 @@ import (
 	"strata.dev/strata/adapters/memory"
 	"strata.dev/strata/app/command"
 	"strata.dev/strata/app/eventlog"
+	"strata.dev/strata/app/personal"
 	"strata.dev/strata/domain/authz"
 	"strata.dev/strata/domain/fault"
 	"strata.dev/strata/domain/organization"
@@ -30,6 +31,7 @@ type world struct {
 	org       uuid.UUID
 	processes []*command.Commands
 	logins    map[string]string // of each member: the subject at the issuer
+	persons   *personal.Sealer
 	humans    int
 	ids       int
 	coverage  *coverage
@@ -49,7 +51,7 @@ func newCoverage() *coverage {
 }
 
 func newWorld(ctx context.Context, log eventlog.Log, seen *coverage) (*world, error) {
-	w := &world{index: newIndex(log), ctx: ctx, org: uuid.NewSHA1(uuid.NameSpaceURL, []byte(issuer)), logins: map[string]string{}, coverage: seen}
+	w := &world{index: newIndex(log), ctx: ctx, org: uuid.NewSHA1(uuid.NameSpaceURL, []byte(issuer)), logins: map[string]string{}, coverage: seen, persons: personal.NewSealer(&memory.Keys{})}
 	for range 2 {
 		w.processes = append(w.processes, command.New(w.options()))
 	}
@@ -115,7 +117,9 @@ func (w *world) newID() string {
 }
 
 func (w *world) options() command.Options {
-	return command.Options{Log: w.log, Basis: w.index, Findings: w.index, Imports: &memory.Imports{}}
+	return command.Options{
+		Log: w.log, Basis: w.index, Findings: w.index, Persons: memory.PersonIndex{Log: w.log}, Imports: &memory.Imports{}, Personal: w.persons,
+	}
 }
 
 // newMember is somebody who was never here before.

@@ -247,6 +247,26 @@ func (s *Service) Exit() int {
 	return s.cmd.ProcessState.ExitCode()
 }
 
+// Output is everything that the process has logged.
+func (s *Service) Output() string {
+	s.t.Helper()
+	b, err := os.ReadFile(s.logPath)
+	if err != nil {
+		s.t.Fatalf("system: %v", err)
+	}
+	return string(b)
+}
+
+// Log is everything that the process has written so far.
+func (s *Service) Log() string {
+	s.t.Helper()
+	text, err := os.ReadFile(s.logPath)
+	if err != nil {
+		s.t.Fatalf("system: %v", err)
+	}
+	return string(text)
+}
+
 // tail is the last lines of the log, each cut to what can be read in passing. Of
 // refused requests in a row it has the first.
 func (s *Service) tail(lines int) string {

@@ -31,13 +31,18 @@ type Options struct {
 	Env map[string]string // more variables, or others
 
 	Queues []string // bound to every event before the first one is recorded
+
+	// Unsound says why what is kept is not what the log says when the test ends;
+	// "" = it must be: `strata fsck` looks at it.
+	Unsound string
 }
 
 // System is databases, a vhost and an organization for services to run on.
 type System struct {
 	Organization Organization
 	LogAdmin     string // superuser's URL of the log database
-	PlansAdmin   string // and of the plans database
+	PlansAdmin   string // and of the read databases
+	AuditAdmin   string
 	AMQP         string
 	HTTP         *http.Client // every answer to it is held against the contract
 
@@ -74,6 +79,10 @@ func Start(t testing.TB, o Options) (*System, *Service) {
 	if s.issuer, err = oidc.Open(oidc.Options{Env: "development", KeyFile: s.settings["STRATA_DEV_KEY_FILE"]}); err != nil {
 		t.Fatalf("system: %v", err)
 	}
+	if o.Unsound == "" {
+		// Registered before any service is, so it runs when they have ended.
+		t.Cleanup(func() { s.Fsck(t) })
+	}
 	first := s.Service(nil)
 	first.Start()
 	first.Ready()
@@ -100,6 +109,15 @@ func (s *System) Environ(env map[string]string) []string {
 		environ = append(environ, name+"="+settings[name])
 	}
 	return environ
+}
+
+// Move points everything that is started from now on to other servers: empty
+// databases, and a broker that knows nothing. What the old ones held stays there.
+func (s *System) Move(pg *embedded.Postgres, mq *embedded.RabbitMQ) {
+	s.t.Helper()
+	s.ownDatabases(pg)
+	s.AMQP = mq.URL()
+	s.settings["STRATA_AMQP_URL"] = s.AMQP
 }
 
 // Setting is the value of a STRATA_ variable.
@@ -140,13 +158,13 @@ func (s *System) ownDatabases(pg *embedded.Postgres) {
 			s.settings[setting] = u.String()
 		}
 	}
-	s.LogAdmin, s.PlansAdmin = s.settings["STRATA_LOG_ADMIN_URL"], s.settings["STRATA_PLANS_ADMIN_URL"]
+	s.LogAdmin, s.PlansAdmin, s.AuditAdmin = s.settings["STRATA_LOG_ADMIN_URL"], s.settings["STRATA_PLANS_ADMIN_URL"], s.settings["STRATA_AUDIT_ADMIN_URL"]
 }
 
 func (s *System) sharedDatabases() {
 	s.t.Helper()
 	log, plans, audit := testenv.Log(s.t), testenv.Plans(s.t), testenv.Audit(s.t)
-	s.LogAdmin, s.PlansAdmin = log.Admin, plans.Admin
+	s.LogAdmin, s.PlansAdmin, s.AuditAdmin = log.Admin, plans.Admin, audit.Admin
 	s.settings["STRATA_LOG_URL"] = log.App
 	s.settings["STRATA_PLANS_URL"], s.settings["STRATA_PLANS_READ_URL"] = plans.Projector, plans.Reader
 	s.settings["STRATA_AUDIT_URL"], s.settings["STRATA_AUDIT_READ_URL"] = audit.Projector, audit.Reader

@@ -27,25 +27,16 @@ func Create(path string) (err error) {
 	if err != nil {
 		return fmt.Errorf("generate: %w", err)
 	}
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		return fmt.Errorf("encode: %w", err)
-	}
-	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
-	f, err := os.CreateTemp(dir, ".key-*") // mode 0600
+	text, err := encode(key)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, os.Remove(f.Name())) }()
-	err = pem.Encode(f, &pem.Block{Type: pemType, Bytes: der})
-	err = errors.Join(err, f.Sync(), f.Close())
+	name, err := writeTemporary(filepath.Dir(path), text)
 	if err != nil {
-		return fmt.Errorf("write %s: %w", f.Name(), err)
+		return err
 	}
-	if err := os.Link(f.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
+	defer func() { err = errors.Join(err, os.Remove(name)) }()
+	if err := os.Link(name, path); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
 	return nil
@@ -91,4 +82,61 @@ func Read(path string) ([]ed25519.PrivateKey, error) {
 func ID(public ed25519.PublicKey) string {
 	sum := sha256.Sum256(public)
 	return base64.RawURLEncoding.EncodeToString(sum[:9])
+}
+
+// Add puts one more new key behind those of a file, and makes the file if it is
+// not there. The file is replaced whole: who reads it sees the old keys or all.
+func Add(path string) (key ed25519.PrivateKey, err error) {
+	var text []byte
+	switch _, err := Read(path); {
+	case err == nil:
+		if text, err = os.ReadFile(path); err != nil {
+			return nil, err
+		}
+	case !errors.Is(err, fs.ErrNotExist):
+		return nil, err
+	}
+	_, key, err = ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return nil, fmt.Errorf("generate: %w", err)
+	}
+	block, err := encode(key)
+	if err != nil {
+		return nil, err
+	}
+	if len(text) > 0 && text[len(text)-1] != '\n' {
+		text = append(text, '\n')
+	}
+	name, err := writeTemporary(filepath.Dir(path), append(text, block...))
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Rename(name, path); err != nil {
+		return nil, errors.Join(err, os.Remove(name))
+	}
+	return key, nil
+}
+
+func encode(key ed25519.PrivateKey) ([]byte, error) {
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return nil, fmt.Errorf("encode: %w", err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: pemType, Bytes: der}), nil
+}
+
+// writeTemporary writes a file that only its owner can read, and the folder it is in.
+func writeTemporary(dir string, text []byte) (name string, err error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", err
+	}
+	f, err := os.CreateTemp(dir, ".key-*") // mode 0600
+	if err != nil {
+		return "", err
+	}
+	_, err = f.Write(text)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return "", errors.Join(fmt.Errorf("write %s: %w", f.Name(), err), os.Remove(f.Name()))
+	}
+	return f.Name(), nil
 }

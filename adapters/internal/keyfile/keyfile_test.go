@@ -118,3 +118,31 @@ func TestFilesThatAreNoKeysAreRefused(t *testing.T) {
 		t.Errorf("no file: %v", err)
 	}
 }
+
+// One more key joins those that are there, which stay as they are.
+func TestAddKeepsWhatIsThere(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "deeper", "key")
+	var made []ed25519.PrivateKey
+	for range 3 {
+		key, err := keyfile.Add(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		made = append(made, key)
+		keys, err := keyfile.Read(path)
+		if err != nil || len(keys) != len(made) {
+			t.Fatalf("%d keys, %v; want %d", len(keys), err, len(made))
+		}
+		for i, key := range keys {
+			if !key.Equal(made[i]) {
+				t.Errorf("key %d is another one", i)
+			}
+		}
+	}
+	if err := os.WriteFile(path, []byte("something else"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := keyfile.Add(path); err == nil {
+		t.Error("added to a file that is no key file")
+	}
+}

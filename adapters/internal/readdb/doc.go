@@ -16,6 +16,11 @@
 // do not show. What differs was not written by the projector, since the log is the
 // only thing that both came from.
 //
+// What was known at a moment of the past is read from a copy of one
+// organization's rows that is made of its events alone (Recalls), in one
+// transaction, beside the generations: neither a rebuild nor a verification knows
+// of it. A few are kept while they are asked for.
+//
 // What happens when it fails:
 //   - A batch fails as a whole (connection lost, process killed): nothing of it
 //     is there, and it comes again. Its commit may have succeeded unseen: then
@@ -32,6 +37,9 @@
 //     refuses and readers are told to come again, until Upgrade has built a copy
 //     of the newer layout beside it. The older release goes on until the switch,
 //     and refuses from there on. No release ever writes another one's tables.
+//   - Whoever makes a recalled copy dies: nothing of it is there. One is dropped
+//     while somebody reads it: the reader finds its table gone, and asks for the
+//     copy again.
 //   - A switch is one commit. It locks the live generation's row, so no batch is
 //     between the two; readers choose their generation in the first statement of
 //     a repeatable-read transaction and stay with it.

@@ -12,6 +12,7 @@ import (
 type generation struct {
 	number    int
 	position  int64
+	epoch     int // of the log, in which position counts
 	layout    int
 	hasParked bool
 }
@@ -47,8 +48,8 @@ func lockGeneration(ctx context.Context, tx pgx.Tx, projection, condition string
 	args = append([]any{projection}, args...)
 	from := ` FROM public.generations g WHERE projection = $1 AND ` + condition
 	batch := &pgx.Batch{}
-	batch.Queue(`SELECT generation, position, layout`+from+` FOR UPDATE`, args...).QueryRow(func(row pgx.Row) error {
-		return row.Scan(&g.number, &g.position, &g.layout)
+	batch.Queue(`SELECT generation, position, epoch, layout`+from+` FOR UPDATE`, args...).QueryRow(func(row pgx.Row) error {
+		return row.Scan(&g.number, &g.position, &g.epoch, &g.layout)
 	})
 	batch.Queue(`SELECT EXISTS (SELECT FROM public.parked p WHERE p.projection = $1 AND p.generation = g.generation),
 		set_config('search_path', quote_ident(schema_name) || ', pg_temp', true)`+from, args...).QueryRow(func(row pgx.Row) error {

@@ -50,7 +50,7 @@ type sumKey struct {
 func (sums) Name() string { return "plans" }
 
 // layout is that of the plans database after its migrations.
-const layout = 3
+const layout = 4
 
 func (sums) Layout() int { return layout }
 

@@ -16,6 +16,11 @@ import (
 type Options struct {
 	Log *slog.Logger // nil = none
 
+	// Epochs are the histories of the log that is followed: a model that holds
+	// more of a history than the log does is neither read nor continued, and a
+	// rebuild may replace it by one that is not as far. Zero = there is one history.
+	Epochs eventlog.Epochs
+
 	// RebuildBatch is how many events a rebuild reads at once; 0 = 20,000.
 	RebuildBatch int
 	// RebuildRows is how many rows a rebuild folds in memory before it writes
@@ -64,11 +69,16 @@ func Open[D any](ctx context.Context, url string, model Model[D], o Options) (*P
 	if err != nil {
 		return nil, err
 	}
-	return &Projection[D]{model: model, pool: pool, options: o, log: o.Log.With("projection", model.Name())}, nil
+	return &Projection[D]{
+		model: model, pool: pool, options: o, log: o.Log.With("projection", model.Name()), signal: Signal{epochs: o.Epochs},
+	}, nil
 }
 
 // Close ends the connections. Nothing else may run any more.
 func (p *Projection[D]) Close() { p.pool.Close() }
+
+// Log is where the projection says what is out of the ordinary.
+func (p *Projection[D]) Log() *slog.Logger { return p.log }
 
 // Signal is raised after each commit.
 func (p *Projection[D]) Signal() *Signal { return &p.signal }

@@ -118,20 +118,23 @@ func behind(wanted, reached int64, err error) error {
 func (r *Reader) once(ctx context.Context, ask query.Read, fn func(ctx context.Context, tx pgx.Tx, position int64) error) (position int64, err error) {
 	// Repeatable read: the position is that of every row that fn sees.
 	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
-	var layout int
+	var layout, epoch int
 	err = pgx.BeginTxFunc(ctx, r.pool, options, func(tx pgx.Tx) error {
 		err := tx.QueryRow(ctx, `
-			SELECT position, layout,
+			SELECT position, epoch, layout,
 			       set_config('strata.organization_id', $2, true),
 			       set_config('statement_timeout', $3, true),
 			       set_config('search_path', quote_ident(schema_name) || ', pg_temp', true)
 			FROM public.generations WHERE projection = $1 AND state = 'live'`,
-			r.projection, ask.OrganizationID.String(), strconv.FormatInt(readTimeout.Milliseconds(), 10)).Scan(&position, &layout, nil, nil, nil)
+			r.projection, ask.OrganizationID.String(), strconv.FormatInt(readTimeout.Milliseconds(), 10)).Scan(&position, &epoch, &layout, nil, nil, nil)
 		if err != nil {
 			return fmt.Errorf("enter the live generation of %s: %w", r.projection, err)
 		}
 		if layout != r.layout {
 			return query.ErrUnavailable.Detailf("The read database is being rebuilt for another release.")
+		}
+		if shared, left := left(r.signal.epochs, epoch); left && position > shared {
+			return lostHistory(r.projection, position, epoch, shared)
 		}
 		if position < ask.MinPosition {
 			return nil

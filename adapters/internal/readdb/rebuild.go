@@ -153,7 +153,14 @@ func (r *rebuild[D]) create(ctx context.Context) error {
 				return err
 			}
 		}
-		return tx.QueryRow(ctx, `SELECT create_generation($1, $2)`, r.Name(), r.model.Layout()).Scan(&r.number)
+		if err := tx.QueryRow(ctx, `SELECT create_generation($1, $2)`, r.Name(), r.model.Layout()).Scan(&r.number); err != nil {
+			return err
+		}
+		// Who was told of one epoch only goes on in that of the live model.
+		_, err := tx.Exec(ctx, `UPDATE public.generations SET epoch = CASE WHEN $3 > 1 THEN $3 ELSE
+			coalesce((SELECT l.epoch FROM public.generations l WHERE l.projection = $1 AND l.state = 'live'), 1) END
+			WHERE projection = $1 AND generation = $2`, r.Name(), r.number, r.options.Epochs.Current().Number)
+		return err
 	})
 	if err != nil {
 		return fmt.Errorf("create a generation: %w", err)
@@ -312,7 +319,8 @@ func (r *rebuild[D]) lock(ctx context.Context, tx pgx.Tx, _ *Projection[D]) (gen
 
 // switchOver makes the copy the live model. It holds the live row's lock, so no
 // batch is applied to the old model meanwhile, and brings the copy at least as
-// far as the live one is: positions never go back for readers.
+// far as the live one is: positions never go back for readers, unless what the
+// live one holds is not in the log any more (see atLeast).
 func (r *rebuild[D]) switchOver(ctx context.Context) error {
 	r.tracker.begin("switch", r.tracker.done)
 	var reached int64
@@ -324,7 +332,7 @@ func (r *rebuild[D]) switchOver(ctx context.Context) error {
 		if live.layout > r.model.Layout() { // a newer release has switched meanwhile
 			return r.older(live.layout)
 		}
-		if reached, err = r.reach(ctx, tx, live.position); err != nil {
+		if reached, err = r.reach(ctx, tx, r.atLeast(live)); err != nil {
 			return err
 		}
 		if err := r.options.Step(ctx, "before-switch"); err != nil {

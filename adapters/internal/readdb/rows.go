@@ -16,6 +16,7 @@ type Rows[K comparable, R any] struct {
 	dirty    map[K]struct{}
 	complete bool // rows holds all there are: what is not in it does not exist
 	empty    bool // the table is empty, and being loaded: rows may be copied into it
+	cold     cold // rows that Unpack brought in
 }
 
 // NewRows makes an empty cache of table. empty promises that the table is empty.
@@ -76,7 +77,13 @@ func (r *Rows[K, R]) take(loaded func([]*R)) func([]*R) {
 }
 
 // Get gives the row, or nil if there is none. Only loaded keys may be asked for.
-func (r *Rows[K, R]) Get(k K) *R { return r.rows[k] }
+func (r *Rows[K, R]) Get(k K) *R {
+	row := r.rows[k]
+	if row != nil {
+		r.Warm(row)
+	}
+	return row
+}
 
 // Put sets a row, or notes that the row there was changed.
 func (r *Rows[K, R]) Put(k K, row *R) {
@@ -89,6 +96,18 @@ func (r *Rows[K, R]) Len() int { return len(r.rows) }
 
 // All gives the rows in memory, in no order.
 func (r *Rows[K, R]) All() iter.Seq[*R] {
+	return func(yield func(*R) bool) {
+		for row := range r.Peek() {
+			if r.Warm(row); !yield(row) {
+				return
+			}
+		}
+	}
+}
+
+// Peek gives the rows in memory, in no order. Of those that Unpack brought in only
+// the plain columns are there, until Warm.
+func (r *Rows[K, R]) Peek() iter.Seq[*R] {
 	return func(yield func(*R) bool) {
 		for _, row := range r.rows {
 			if row != nil && !yield(row) {

@@ -1,10 +1,16 @@
 package readdb
 
-import "sync"
+import (
+	"sync"
+
+	"strata.dev/strata/app/eventlog"
+)
 
 // Signal tells readers in the same process how far the live model is, as soon
 // as a batch is committed. The zero value is ready; safe for concurrent use.
 type Signal struct {
+	epochs eventlog.Epochs // of the log that the projector follows; never changes
+
 	mu       sync.Mutex
 	position int64
 	changed  chan struct{} // closed by the next Raise; nil while nobody waits

@@ -24,7 +24,7 @@ func (p *Projection[D]) Status(ctx context.Context) (projection.Status, error) {
 	s := projection.Status{Name: p.Name()}
 	// One snapshot: else a switch in between would show two live ones, or none.
 	err := pgx.BeginTxFunc(ctx, p.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, `SELECT generation, state, position, started_at FROM generations
+		rows, err := tx.Query(ctx, `SELECT generation, state, position, epoch, started_at FROM generations
 			WHERE projection = $1 AND state <> 'retired' ORDER BY generation`, p.Name())
 		if err != nil {
 			return err

@@ -96,6 +96,8 @@ type Table[R any] struct {
 	columns []Column[R]
 	keys    int // the first columns are the key
 	upsert  string
+
+	plain, other []Column[R] // columns that Pack writes as they are, and as JSON
 }
 
 // NewTable describes a table whose first keys columns are its primary key.
@@ -116,7 +118,16 @@ func NewTable[R any](name string, keys int, guard string, columns ...Column[R]) 
 		}
 	}
 	list := strings.Join(names, ", ")
+	var plain, other []Column[R]
+	for _, c := range columns {
+		if isPlain(c.scan(new(R))) {
+			plain = append(plain, c)
+		} else {
+			other = append(other, c)
+		}
+	}
 	return Table[R]{
+		plain: plain, other: other,
 		name: name, columns: columns, keys: keys,
 		upsert: fmt.Sprintf("INSERT INTO %s AS t (%s) SELECT %s FROM unnest(%s) AS u (%s) ON CONFLICT (%s) DO UPDATE SET %s WHERE t.%s < excluded.%s",
 			name, list, strings.Join(picks, ", "), strings.Join(params, ", "), list,

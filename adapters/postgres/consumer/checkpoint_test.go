@@ -109,7 +109,7 @@ func TestAModelAheadOfTheLogIsRefused(t *testing.T) {
 	m := &model{at: 8}
 	c := start(t, log.App, consumer.Group{Name: "plans", Handler: m.apply, Checkpoint: m.checkpoint})
 	c.awaitStatus(t, "it is refused", func(s consumer.GroupStatus) bool {
-		return strings.Contains(s.LastError, "at position 8, but the log ends at 5")
+		return strings.Contains(s.LastError, "plans is at position 8 of epoch 1; the log ends at position 5 of epoch 1")
 	})
 }
 
@@ -147,4 +147,78 @@ func TestPoisonStopsAGroupThatCannotPark(t *testing.T) {
 	c.awaitStatus(t, "it shows", func(s consumer.GroupStatus) bool {
 		return s.Position == 76 && strings.Contains(s.LastError, "position 77 is poison")
 	})
+}
+
+// followed is a model's memory of the epoch.
+type followed struct {
+	mu    sync.Mutex
+	epoch int
+}
+
+func (f *followed) Followed(context.Context) (int, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.epoch, nil
+}
+
+func (f *followed) Follow(_ context.Context, epoch int) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.epoch = epoch
+	return nil
+}
+
+// The log goes on in another epoch behind position 20: a model that is before the
+// fork goes on and remembers it, one that is beyond it stands still, and so does a
+// cursor of the history that was left.
+func TestGroupsOfAnotherHistory(t *testing.T) {
+	log := testenv.Log(t)
+	admin := testenv.Pool(t, log.Admin)
+	logfill.Append(t, testenv.Pool(t, log.App), 20)
+	for _, sql := range []string{
+		`INSERT INTO events (position, organization_sequence, version, recorded_at, organization_id, event_id, schema_version, stream_id, type, data, metadata)
+			SELECT 21, 1, 1, clock_timestamp(), '5afe0000-0000-4000-8000-00000000a11d', '5afe0000-0000-4000-8000-000000000021', 1, 'journal-5afe0000-0000-4000-8000-00000000a11d', 'journal.epoch-started', '{}', '{}'`,
+		`INSERT INTO epochs SELECT 2, 21, 20, NULL, 'r', event_id, recorded_at FROM events WHERE position = 21`,
+		`INSERT INTO cursors (consumer_group, position, epoch) VALUES ('left', 21, 1), ('stays', 20, 1)`,
+	} {
+		if _, err := admin.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	logfill.Append(t, testenv.Pool(t, log.App), 9)
+	before, beyond := &model{at: 15}, &model{at: 25}
+	remembers := &followed{epoch: 1}
+	var left, stays sink
+	c := start(t, log.App,
+		consumer.Group{Name: "before", Handler: before.apply, Checkpoint: before.checkpoint, History: remembers},
+		consumer.Group{Name: "beyond", Handler: beyond.apply, Checkpoint: beyond.checkpoint, History: &followed{epoch: 1}},
+		consumer.Group{Name: "left", Handler: left.handle}, consumer.Group{Name: "stays", Handler: stays.handle})
+	before.await(t, between(16, 30))
+	testenv.Eventually(t, patience, "both that are beyond the fork are refused", func() error {
+		refused := 0
+		for _, s := range c.Status() {
+			if strings.Contains(s.LastError, "of epoch 1; the log ends at position 30 of epoch 2, and both have the positions up to 20 only") {
+				refused++
+			}
+		}
+		if refused != 2 {
+			return fmt.Errorf("%+v", c.Status())
+		}
+		return nil
+	})
+	testenv.Eventually(t, patience, "the cursor before the fork goes on", func() error {
+		var position int64
+		var epoch int
+		err := admin.QueryRow(t.Context(), `SELECT position, epoch FROM cursors WHERE consumer_group = 'stays'`).Scan(&position, &epoch)
+		if err != nil || position != 30 || epoch != 2 {
+			return fmt.Errorf("at %d of epoch %d, %w", position, epoch, err)
+		}
+		return nil
+	})
+	if epoch, _ := remembers.Followed(t.Context()); epoch != 2 {
+		t.Errorf("the model that went on follows epoch %d", epoch)
+	}
+	if len(left.seen()) != 0 || len(beyond.taken) != 0 {
+		t.Error("who is beyond the fork was given events")
+	}
 }

@@ -265,7 +265,7 @@ func TestACursorBehindTheEndOfTheLogStopsTheGroup(t *testing.T) {
 	var s sink
 	c := start(t, log.App, consumer.Group{Name: "all", Handler: s.handle})
 	c.awaitStatus(t, "the cursor is refused", func(s consumer.GroupStatus) bool {
-		return strings.Contains(s.LastError, "at position 9, but the log ends at 5")
+		return strings.Contains(s.LastError, "all is at position 9 of epoch 1; the log ends at position 5 of epoch 1")
 	})
 	logfill.Append(t, pool, 3)
 	if got := s.seen(); len(got) != 0 {

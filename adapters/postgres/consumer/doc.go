@@ -53,8 +53,15 @@
 // A projection's truth is the checkpoint in its own database, moved in the
 // transaction of the effect. It is asked when leadership begins, after each
 // failure, and now and then when idle; the group reads on from it. The cursor in
-// the log database is then a hint for operators. A checkpoint or cursor behind
-// the end of the log (a log restored from an older copy) is refused (AheadError).
+// the log database is then a hint for operators.
+//
+// # A log that was restored
+//
+// A checkpoint or cursor beyond the end of the log, or beyond the point where the
+// log began another history (epoch), is refused with eventlog.AheadError, and the
+// group stands still until somebody has done what it says; the other groups go
+// on. One that is before that point is in both histories: the group goes on, and
+// its cursor, or History, says from there on that it follows the new one.
 //
 // # Waking
 //

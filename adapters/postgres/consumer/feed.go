@@ -137,6 +137,9 @@ func (r *reader) events(msg *message.Message) ([]eventlog.Event, error) {
 
 // handle is the router's handler of a group with a BatchHandler.
 func (r *reader) handle(msg *message.Message) error {
+	if r.group.Advance != nil {
+		return r.advance(msg.Context())
+	}
 	events, err := r.events(msg)
 	if err != nil {
 		return r.raise(err)
@@ -145,6 +148,17 @@ func (r *reader) handle(msg *message.Message) error {
 		return nil
 	}
 	if err := callSafely(func() error { return r.group.Handler(msg.Context(), events) }); err != nil {
+		return r.raise(err)
+	}
+	return nil
+}
+
+// advance is the handler of a group that takes the log by itself.
+func (r *reader) advance(ctx context.Context) error {
+	r.mu.Lock()
+	b := r.batch
+	r.mu.Unlock()
+	if err := callSafely(func() error { return r.group.Advance(ctx, b.cursor, b.last()) }); err != nil {
 		return r.raise(err)
 	}
 	return nil

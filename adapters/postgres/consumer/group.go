@@ -27,12 +27,17 @@ type Group struct {
 	// on it. A name not seen before starts at position 1.
 	Name string
 
-	// Handler takes each batch. Exactly one of Handler and Relay is set.
+	// Handler takes each batch. Exactly one of Handler, Advance and Relay is set.
 	//
 	// A group with its cursor in the log sees batches without the events of its
 	// parked streams: ascending positions, not contiguous ones, while something
 	// is parked. A group with its own Checkpoint always sees contiguous positions.
 	Handler eventlog.BatchHandler
+
+	// Advance takes the log by itself, from the position behind after up to upTo,
+	// at most BatchRows positions: for a group that reads it in another way than as
+	// pages of whole events. It needs a Checkpoint.
+	Advance func(ctx context.Context, after, upTo int64) error
 
 	// Relay publishes each batch instead.
 	Relay *Relay
@@ -42,6 +47,11 @@ type Group struct {
 	// transaction of its effects. It is then the truth, and the log's cursor a
 	// hint for people. It is asked when reading starts and after every failure.
 	Checkpoint func(ctx context.Context) (int64, error)
+
+	// History remembers which of the log's histories the Checkpoint counts in. It
+	// is needed where the Checkpoint is not in the log's own database, which cannot
+	// hold another history than the log; nil = it is.
+	History History
 
 	// Park records, for a group with a Checkpoint, that event cannot be taken:
 	// in one transaction it stores stream, position and reason and moves the
@@ -57,10 +67,25 @@ type Group struct {
 	// (the relay) has the processor first. 0 = not at all.
 	Linger time.Duration
 
+	// Lazy, if not 0, is how often the group looks for what other processes have
+	// committed: the database does not tell it of each commit, which costs those who
+	// commit something. Wake does.
+	Lazy time.Duration
+
 	// HandlerTimeout ends the context of one batch; 0 = DefaultHandlerTimeout.
 	// Nothing else is started for the group until the handler has returned,
 	// however late.
 	HandlerTimeout time.Duration
+}
+
+// History is an own database's memory of the epoch it has followed.
+type History interface {
+	// Followed is the epoch in which the checkpoint counts.
+	Followed(ctx context.Context) (epoch int, err error)
+
+	// Follow notes that the group goes on in another epoch, with which its
+	// checkpoint has been found to agree. Repeating it changes nothing.
+	Follow(ctx context.Context, epoch int) error
 }
 
 // Relay makes messages of events and publishes them. Watermill's Router hands
@@ -110,8 +135,17 @@ func (g Group) validate() error {
 	if g.Name == "" {
 		errs = append(errs, errors.New("a name is missing"))
 	}
-	if (g.Handler == nil) == (g.Relay == nil) {
-		errs = append(errs, errors.New("exactly one of Handler and Relay must be set"))
+	ways := 0
+	for _, set := range []bool{g.Handler != nil, g.Advance != nil, g.Relay != nil} {
+		if set {
+			ways++
+		}
+	}
+	if ways != 1 {
+		errs = append(errs, errors.New("exactly one of Handler, Advance and Relay must be set"))
+	}
+	if g.Advance != nil && g.Checkpoint == nil {
+		errs = append(errs, errors.New("Advance is for groups with a Checkpoint"))
 	}
 	if g.Relay != nil && (g.Relay.Publisher == nil || g.Relay.Encode == nil || g.Relay.Topic == "") {
 		errs = append(errs, errors.New("Relay needs Publisher, Topic and Encode"))
@@ -119,10 +153,13 @@ func (g Group) validate() error {
 	if g.Relay != nil && g.Checkpoint != nil {
 		errs = append(errs, errors.New("a relay has its cursor in the log: Checkpoint must be nil"))
 	}
+	if g.History != nil && g.Checkpoint == nil {
+		errs = append(errs, errors.New("History is for groups with a Checkpoint"))
+	}
 	if g.Park != nil && g.Checkpoint == nil {
 		errs = append(errs, errors.New("Park is for groups with a Checkpoint"))
 	}
-	if g.BatchRows < 0 || g.BatchBytes < 0 || g.HandlerTimeout < 0 {
+	if g.BatchRows < 0 || g.BatchBytes < 0 || g.HandlerTimeout < 0 || g.Lazy < 0 {
 		errs = append(errs, errors.New("limits must not be negative"))
 	}
 	if err := errors.Join(errs...); err != nil {

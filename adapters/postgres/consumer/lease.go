@@ -10,6 +10,9 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"strata.dev/strata/adapters/postgres"
+	"strata.dev/strata/app/eventlog"
 )
 
 // How the holder of a lease watches its connection: after watchEvery without a
@@ -58,8 +61,10 @@ func (l lease) session(ctx context.Context) error {
 	if err := l.seek(ctx, conn); err != nil {
 		return err
 	}
-	if _, err := conn.Exec(ctx, `LISTEN `+Channel); err != nil {
-		return err
+	if l.reader.group.Lazy == 0 {
+		if _, err := conn.Exec(ctx, `LISTEN `+Channel); err != nil {
+			return err
+		}
 	}
 	start, err := l.reader.prepare(ctx, conn)
 	if err != nil {
@@ -124,6 +129,7 @@ func waitFor(ctx context.Context, conn *pgx.Conn) (*pgconn.Notification, error) 
 // start is what a new leader knows.
 type start struct {
 	cursor, head int64
+	epochs       eventlog.Epochs
 	parked       map[string]struct{}
 }
 
@@ -134,12 +140,18 @@ func (r *reader) prepare(ctx context.Context, conn *pgx.Conn) (s start, err erro
 	if _, err := conn.Exec(ctx, `INSERT INTO cursors (consumer_group, position) VALUES ($1, 0) ON CONFLICT (consumer_group) DO NOTHING`, name); err != nil {
 		return s, err
 	}
-	if err := conn.QueryRow(ctx, `SELECT position, (SELECT coalesce(max(position), 0) FROM events) FROM cursors WHERE consumer_group = $1`, name).
-		Scan(&s.cursor, &s.head); err != nil {
+	var followed int
+	if err := conn.QueryRow(ctx, `SELECT position, epoch, (SELECT coalesce(max(position), 0) FROM events) FROM cursors WHERE consumer_group = $1`, name).
+		Scan(&s.cursor, &followed, &s.head); err != nil {
 		return s, err
 	}
-	if s.cursor > s.head && r.group.Checkpoint == nil {
-		return s, &AheadError{Position: s.cursor, Head: s.head}
+	if s.epochs, err = postgres.ReadEpochs(ctx, conn); err != nil {
+		return s, err
+	}
+	if r.group.Checkpoint == nil {
+		if err := s.epochs.Check("consumer group "+name, eventlog.Place{Position: s.cursor, Epoch: followed}, s.head); err != nil {
+			return s, err
+		}
 	}
 	rows, err := conn.Query(ctx, `SELECT stream_id FROM parked WHERE consumer_group = $1`, name)
 	if err != nil {
@@ -169,7 +181,7 @@ func (r *reader) enthroned(reign context.Context, s start) {
 		}
 	}()
 	r.reign, r.since = ended, time.Now()
-	r.head, r.parked, r.stale = s.head, s.parked, true
+	r.head, r.epochs, r.parked, r.stale = s.head, s.epochs, s.parked, true
 	if r.group.Checkpoint == nil {
 		r.position = s.cursor
 	}

@@ -7,10 +7,14 @@ import (
 )
 
 // moveCursor writes a cursor, never backwards: a deposed leader that finishes
-// late cannot undo what its successor did.
-const moveCursor = `INSERT INTO cursors (consumer_group, position, updated_at) VALUES ($1, $2, now())
-ON CONFLICT (consumer_group) DO UPDATE SET position = EXCLUDED.position, updated_at = EXCLUDED.updated_at
-WHERE cursors.position < EXCLUDED.position`
+// late cannot undo what its successor did. Only a hint of a history that the log
+// has left goes back, to where its group is now.
+const moveCursor = `INSERT INTO cursors (consumer_group, position, epoch, updated_at) VALUES ($1, $2, ` + currentEpoch + `, now())
+ON CONFLICT (consumer_group) DO UPDATE SET position = EXCLUDED.position, epoch = EXCLUDED.epoch, updated_at = EXCLUDED.updated_at
+WHERE cursors.position < EXCLUDED.position OR cursors.epoch < EXCLUDED.epoch`
+
+// currentEpoch is the history that the log is in. No epoch begins while anybody reads.
+const currentEpoch = `(SELECT coalesce(max(number), 1) FROM epochs)`
 
 // noQueries is the part of an OffsetsAdapter that this package has no use for.
 type noQueries struct{}

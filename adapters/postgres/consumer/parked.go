@@ -59,8 +59,8 @@ func (r *reader) park(b *batch, cause error, attempts int) error {
 		_, err := r.control.Exec(ctx, `WITH p AS (
 	INSERT INTO parked (consumer_group, stream_id, position, event_id, reason, attempts) VALUES ($1, $2, $3, $4, $5, $6)
 	ON CONFLICT (consumer_group, stream_id) DO UPDATE SET attempts = parked.attempts + EXCLUDED.attempts, reason = EXCLUDED.reason)
-INSERT INTO cursors (consumer_group, position, updated_at) VALUES ($1, $3, now())
-ON CONFLICT (consumer_group) DO UPDATE SET position = EXCLUDED.position, updated_at = EXCLUDED.updated_at
+INSERT INTO cursors (consumer_group, position, epoch, updated_at) VALUES ($1, $3, `+currentEpoch+`, now())
+ON CONFLICT (consumer_group) DO UPDATE SET position = EXCLUDED.position, epoch = EXCLUDED.epoch, updated_at = EXCLUDED.updated_at
 WHERE cursors.position < EXCLUDED.position`,
 			r.group.Name, e.StreamID, e.Position, e.ID, cause.Error(), attempts)
 		if err != nil {

@@ -12,6 +12,8 @@ import (
 
 	wsql "github.com/ThreeDotsLabs/watermill-sql/v3/pkg/sql"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"strata.dev/strata/app/eventlog"
 )
 
 // poisonAttempts is how often an event alone in its batch may fail as poison
@@ -61,6 +63,8 @@ type reader struct {
 	hinted   time.Time
 	parked   map[string]struct{}
 
+	epochs eventlog.Epochs // of the log, when leadership began
+
 	limit    int   // rows of the next page; below group.BatchRows while feeling for poison
 	suspect  int64 // poison is at or before this position; 0 = none
 	attempts int   // of a single poisonous event
@@ -90,6 +94,9 @@ type failure struct {
 }
 
 func newReader(g Group, o Options, control *pgxpool.Pool) *reader {
+	if g.Lazy > 0 {
+		o.Poll = g.Lazy
+	}
 	return &reader{
 		group: g, control: control, poll: o.Poll,
 		log:   o.Logger.With("consumer_group", g.Name),
@@ -152,8 +159,8 @@ func (r *reader) askCheckpoint(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if at > head {
-		return &AheadError{Position: at, Head: head}
+	if err := r.follow(ctx, at, head); err != nil {
+		return err
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -162,14 +169,6 @@ func (r *reader) askCheckpoint(ctx context.Context) error {
 	}
 	r.position, r.head, r.stale, r.asked = at, max(r.head, head), false, time.Now()
 	return nil
-}
-
-// AheadError says that a group has taken more than the log holds: the log was
-// restored from an older copy. Going on would skip what is appended next.
-type AheadError struct{ Position, Head int64 }
-
-func (e *AheadError) Error() string {
-	return fmt.Sprintf("at position %d, but the log ends at %d: it is not the log this group has read; rebuild the group or restore a newer log", e.Position, e.Head)
 }
 
 func (r *reader) askHead(ctx context.Context) (head int64, err error) {

@@ -42,7 +42,17 @@ func (s schema) SelectQuery(topic, group string, offsets wsql.OffsetsAdapter) ws
 	if a := s.reader.takeAhead(); a != nil {
 		return s.aheadQuery(a, next)
 	}
+	if s.reader.group.Advance != nil {
+		return wsql.Query{Query: headQuery(next.Query), Args: next.Args}
+	}
 	return wsql.Query{Query: pageQuery(next.Query, s.reader.pageLimit()), Args: next.Args}
+}
+
+// headQuery asks only whether there is something behind the cursor, and up to where.
+func headQuery(cursor string) string {
+	return `WITH c AS MATERIALIZED (` + cursor + `)
+SELECT c.position, h.head FROM c, (SELECT position AS head FROM events ORDER BY position DESC LIMIT 1) h
+WHERE h.head > c.position`
 }
 
 // pageQuery reads the page behind the cursor that another query gives. The limit
@@ -75,6 +85,8 @@ func (s schema) UnmarshalMessage(scanner wsql.Scanner) (wsql.Row, error) {
 	var err error
 	if a := s.reader.usedAhead(); a != nil {
 		b, err = s.useAhead(rows, a)
+	} else if s.reader.group.Advance != nil {
+		b, err = takeHead(rows, s.reader.pageLimit())
 	} else {
 		b, err = takePage(rows, s.reader.payloadHint(), s.reader.group.BatchBytes)
 	}
@@ -113,12 +125,29 @@ func takePage(rows *sql.Rows, hint, enough int) (*batch, error) {
 	return b, nil
 }
 
+// takeHead takes the one row of headQuery, which has been advanced to: a batch that
+// has no events, but a place to begin and one to end.
+func takeHead(rows *sql.Rows, limit int) (*batch, error) {
+	var cursor, head int64
+	if err := rows.Scan(&cursor, &head); err != nil {
+		return nil, fmt.Errorf("read head: %w", err)
+	}
+	for rows.Next() { // to its end, as a page is read
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("read head: %w", err)
+	}
+	upTo := min(head, cursor+int64(limit))
+	return &batch{cursor: cursor, positions: []int64{upTo}, more: upTo < head}, nil
+}
+
 // batch is a page on its way through the router.
 type batch struct {
 	cursor    int64
 	positions []int64
 	payload   []byte
 	cut       bool  // ended by its size
+	more      bool  // there is more than it, whatever it holds
 	made      *made // nil unless it was read ahead
 }
 

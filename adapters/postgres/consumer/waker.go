@@ -82,7 +82,7 @@ func (r *reader) advanced(b *batch) (idle bool) {
 	r.recovered()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	full := len(b.positions) >= r.limit || b.cut
+	full := len(b.positions) >= r.limit || b.cut || b.more
 	r.position = max(r.position, b.last())
 	r.attempts = 0
 	switch {

@@ -27,6 +27,23 @@ type element struct {
 	fields any // a struct or a map that JSON makes an object of
 }
 
+// Elements are what an aggregate consists of, in their order. None are those of
+// one that there is not.
+type Elements []element
+
+// Between says what differs.
+func Between(before, after Elements) ([]query.DiffItem, error) { return between(before, after) }
+
+// Fields are the fields of one element as JSON; none if it is not there.
+func (all Elements) Fields(kind, id string) (map[string]json.RawMessage, error) {
+	for _, e := range all {
+		if e.kind == kind && e.id == id {
+			return members(e.fields)
+		}
+	}
+	return nil, nil
+}
+
 // between compares elements by kind and id. The order is that of after, then
 // that of before for those that are gone.
 func between(before, after []element) ([]query.DiffItem, error) {

@@ -25,6 +25,9 @@ type (
 	}
 )
 
+// OfIndicator are an indicator's elements. A withdrawn measurement is none.
+func OfIndicator(s indicator.State) Elements { return indicatorElements(s) }
+
 // Indicators says what differs between two states of an indicator. A withdrawn
 // measurement counts as retired; one that takes its place under the same key is
 // the same element, amended.

@@ -67,6 +67,9 @@ type (
 	}
 )
 
+// OfStrategy are the elements of a content of the strategy id.
+func OfStrategy(id string, c Content) Elements { return c.elements(id) }
+
 // Strategies says what differs between two contents of the strategy id.
 func Strategies(id string, before, after Content) ([]query.DiffItem, error) {
 	return between(before.elements(id), after.elements(id))

@@ -12,6 +12,7 @@ import (
 	"strata.dev/strata/domain/fault"
 	"strata.dev/strata/domain/ident"
 	"strata.dev/strata/domain/refusal"
+	"strata.dev/strata/domain/sealed"
 )
 
 // Limits of texts, in bytes: names and references, and prose.
@@ -58,6 +59,18 @@ func (f *Form) Short(pointer, value string) { f.text(pointer, value, MaxName) }
 
 // Prose takes a long text that may be empty.
 func (f *Form) Prose(pointer, value string) { f.text(pointer, value, MaxProse) }
+
+// Sealed takes a text that was sealed for a subject, and may be empty.
+// subjectID says for whom it must be; "" = for anybody.
+func (f *Form) Sealed(pointer, value, subjectID string) {
+	switch subject := sealed.Subject(value); {
+	case value == "":
+	case subject == "":
+		f.Object(pointer, "pattern", "Who a person is, and what a file is called, is sealed, never in clear.")
+	case subjectID != "" && subject != subjectID:
+		f.Object(pointer, "const", "It is sealed for somebody else.")
+	}
+}
 
 // Reason takes the reason that every change must give.
 func (f *Form) Reason(value string) { f.Name("#/reason", value) }

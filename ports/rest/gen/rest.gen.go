@@ -42,6 +42,39 @@ func (e CloudEventSpecversion) Valid() bool {
 	}
 }
 
+// Defines values for ReceiptDurability.
+const (
+	Archived ReceiptDurability = "archived"
+	Local    ReceiptDurability = "local"
+)
+
+// Valid indicates whether the value is a known member of the ReceiptDurability enum.
+func (e ReceiptDurability) Valid() bool {
+	switch e {
+	case Archived:
+		return true
+	case Local:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ReceiptFormat.
+const (
+	StrataReceipt1 ReceiptFormat = "strata-receipt-1"
+)
+
+// Valid indicates whether the value is a known member of the ReceiptFormat enum.
+func (e ReceiptFormat) Valid() bool {
+	switch e {
+	case StrataReceipt1:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListEvidenceParamsKind.
 const (
 	ListEvidenceParamsKindDocument           ListEvidenceParamsKind = "document"
@@ -214,6 +247,7 @@ func (e GetSeriesParamsKind) Valid() bool {
 const (
 	AuditRead         ListJournalParamsKind = "audit-read"
 	CommandDenied     ListJournalParamsKind = "command-denied"
+	EpochStarted      ListJournalParamsKind = "epoch-started"
 	ReadModelDiverged ListJournalParamsKind = "read-model-diverged"
 	ReadModelRepaired ListJournalParamsKind = "read-model-repaired"
 	Reminded          ListJournalParamsKind = "reminded"
@@ -226,6 +260,8 @@ func (e ListJournalParamsKind) Valid() bool {
 	case AuditRead:
 		return true
 	case CommandDenied:
+		return true
+	case EpochStarted:
 		return true
 	case ReadModelDiverged:
 		return true
@@ -505,6 +541,9 @@ type AttestationChangePage = query.ChangesSinceAttestation
 // AttestationPage defines model for AttestationPage.
 type AttestationPage = query.Page[query.Attestation]
 
+// Cause In a difference between two points, the last event by which it became what it is at the later one.
+type Cause = query.Cause
+
 // CloseFinding defines model for CloseFinding.
 type CloseFinding struct {
 	// EffectivenessCheck How it was seen that the remediation works; required of it.
@@ -538,6 +577,9 @@ type CloudEvent struct {
 	Datacontenttype string                 `json:"datacontenttype"`
 	Dataschema      *string                `json:"dataschema,omitempty"`
 
+	// Epoch The history of the log; absent in the first one.
+	Epoch *string `json:"epoch,omitempty"`
+
 	// ID A lower-case UUID.
 	ID           ID         `json:"id"`
 	Partitionkey *string    `json:"partitionkey,omitempty"`
@@ -555,6 +597,22 @@ type CloudEvent struct {
 
 // CloudEventSpecversion defines model for CloudEvent.Specversion.
 type CloudEventSpecversion string
+
+// ConsistencyProof defines model for ConsistencyProof.
+type ConsistencyProof struct {
+	// From A place in the log.
+	From Position `json:"from"`
+
+	// FromRoot SHA-256 in hex.
+	FromRoot Digest   `json:"fromRoot"`
+	Proof    []Digest `json:"proof"`
+
+	// To A place in the log.
+	To Position `json:"to"`
+
+	// ToRoot SHA-256 in hex.
+	ToRoot Digest `json:"toRoot"`
+}
 
 // CorrectMeasurement Names the measurement by measurementId, or else by period and dims.
 type CorrectMeasurement struct {
@@ -655,6 +713,9 @@ type DiffEnd = query.DiffEnd
 // DiffItem defines model for DiffItem.
 type DiffItem = query.DiffItem
 
+// Digest SHA-256 in hex.
+type Digest = string
+
 // Dimension defines model for Dimension.
 type Dimension = indicator.Dimension
 
@@ -678,6 +739,11 @@ type DraftStrategy struct {
 
 // EnrolMember defines model for EnrolMember.
 type EnrolMember struct {
+	// DisplayName How the person is printed under signatures. Kept sealed, under a key of the person's own.
+	DisplayName *string `json:"displayName,omitempty"`
+
+	// Email Kept sealed likewise.
+	Email   *string                 `json:"email,omitempty"`
 	Issuer  string                  `json:"issuer"`
 	Kind    organization.MemberKind `json:"kind"`
 	Subject string                  `json:"subject"`
@@ -688,6 +754,18 @@ type EnrolMember struct {
 
 // Entry defines model for Entry.
 type Entry = query.Entry
+
+// ErasePersonalData defines model for ErasePersonalData.
+type ErasePersonalData struct {
+	// Basis The law or request that it rests on. Name nobody: it stays.
+	Basis Name `json:"basis"`
+
+	// SubjectID The person: see /v1/persons.
+	SubjectID ID `json:"subjectId"`
+
+	// WithoutCopy Destroy also documents of which no copy without the name can be made.
+	WithoutCopy *bool `json:"withoutCopy,omitempty"`
+}
 
 // EventType defines model for EventType.
 type EventType = string
@@ -820,6 +898,33 @@ type ImportDetail = query.ImportDetail
 // ImportPage defines model for ImportPage.
 type ImportPage = query.Page[query.Import]
 
+// InclusionProof defines model for InclusionProof.
+type InclusionProof struct {
+	// Checkpoint Signed note (C2SP tlog-checkpoint): origin, size and root, then signatures. Lines of keys you do not know are to be passed over.
+	Checkpoint *SignedNote `json:"checkpoint,omitempty"`
+
+	// EventID A lower-case UUID.
+	EventID ID `json:"eventId"`
+
+	// LeafHash SHA-256 in hex.
+	LeafHash Digest `json:"leafHash"`
+
+	// LeafIndex position - 1
+	LeafIndex string `json:"leafIndex"`
+
+	// Position A place in the log.
+	Position Position `json:"position"`
+
+	// Proof From the leaf up.
+	Proof []Digest `json:"proof"`
+
+	// Root SHA-256 in hex.
+	Root Digest `json:"root"`
+
+	// Size A place in the log.
+	Size Position `json:"size"`
+}
+
 // Indicator defines model for Indicator.
 type Indicator = query.Indicator
 
@@ -898,11 +1003,52 @@ type IngestMessage struct {
 	Value *any `json:"value,omitempty"`
 }
 
+// IsErased There was a name, which nobody can read any more.
+type IsErased = bool
+
+// IsSealed There is a name, which is not for this reader.
+type IsSealed = bool
+
 // JournalEntry Something that happened count times between firstAt and lastAt.
 type JournalEntry = query.JournalEntry
 
 // JournalPage defines model for JournalPage.
 type JournalPage = query.Page[query.JournalEntry]
+
+// LedgerCheckpoint defines model for LedgerCheckpoint.
+type LedgerCheckpoint struct {
+	// Checkpoint Signed note (C2SP tlog-checkpoint): origin, size and root, then signatures. Lines of keys you do not know are to be passed over.
+	Checkpoint SignedNote `json:"checkpoint"`
+
+	// Origin Names the log: <instance>/log/<epoch>.
+	Origin string `json:"origin"`
+
+	// Root SHA-256 in hex.
+	Root     Digest    `json:"root"`
+	SignedAt time.Time `json:"signedAt"`
+
+	// Size A place in the log.
+	Size Position `json:"size"`
+}
+
+// LedgerKey defines model for LedgerKey.
+type LedgerKey struct {
+	// Current It signed the newest checkpoint.
+	Current bool `json:"current"`
+
+	// FirstSize Of the first checkpoint it signed.
+	FirstSize string `json:"firstSize"`
+
+	// Key Verifier key (C2SP signed-note): name, key id and public key.
+	Key      string `json:"key"`
+	LastSize string `json:"lastSize"`
+	Name     string `json:"name"`
+}
+
+// LedgerKeys defines model for LedgerKeys.
+type LedgerKeys struct {
+	Keys []LedgerKey `json:"keys"`
+}
 
 // LegalHold defines model for LegalHold.
 type LegalHold = query.LegalHold
@@ -1094,6 +1240,9 @@ type OrganizationResult struct {
 	// HoldID Of the legal hold placed.
 	HoldID *ID `json:"holdId,omitempty"`
 
+	// KeyIds Keys that were destroyed: of the subject, and of documents.
+	KeyIds *[]string `json:"keyIds,omitempty"`
+
 	// MemberID Of the member enrolled.
 	MemberID *ID `json:"memberId,omitempty"`
 
@@ -1102,6 +1251,12 @@ type OrganizationResult struct {
 
 	// Position A place in the log.
 	Position Position `json:"position"`
+
+	// RedactedEvidenceIds Copies of documents without the name.
+	RedactedEvidenceIds *[]ID `json:"redactedEvidenceIds,omitempty"`
+
+	// RequestID Of the erasure; absent, as the lists are, if there was nothing left to erase.
+	RequestID *ID `json:"requestId,omitempty"`
 
 	// Version A place in a stream.
 	Version Version `json:"version"`
@@ -1112,6 +1267,9 @@ type Period = calendar.Period
 
 // Person defines model for Person.
 type Person = query.Person
+
+// PersonPage defines model for PersonPage.
+type PersonPage = query.Page[query.PersonSummary]
 
 // PlaceLegalHold defines model for PlaceLegalHold.
 type PlaceLegalHold struct {
@@ -1225,6 +1383,48 @@ type Reading = indicator.Reading
 
 // Reason Why; kept with the event.
 type Reason = string
+
+// Receipt defines model for Receipt.
+type Receipt struct {
+	// Checkpoint Signed note (C2SP tlog-checkpoint): origin, size and root, then signatures. Lines of keys you do not know are to be passed over.
+	Checkpoint SignedNote `json:"checkpoint"`
+
+	// CommandID A lower-case UUID.
+	CommandID  ID                `json:"commandId"`
+	Durability ReceiptDurability `json:"durability"`
+	Events     []struct {
+		// Event All fields, with data and metadata as they are stored; absent for an entry of the journal that the reader may not see.
+		Event *map[string]interface{} `json:"event,omitempty"`
+
+		// LeafHash SHA-256 in hex.
+		LeafHash Digest `json:"leafHash"`
+
+		// Position A place in the log.
+		Position Position `json:"position"`
+		Proof    []Digest `json:"proof"`
+	} `json:"events"`
+	Format ReceiptFormat `json:"format"`
+
+	// Keys That signed it. Believe those you got another way.
+	Keys []string `json:"keys"`
+
+	// OrganizationID A lower-case UUID.
+	OrganizationID ID     `json:"organizationId"`
+	Origin         string `json:"origin"`
+
+	// Root SHA-256 in hex.
+	Root     Digest    `json:"root"`
+	SignedAt time.Time `json:"signedAt"`
+
+	// Size A place in the log.
+	Size Position `json:"size"`
+}
+
+// ReceiptDurability defines model for Receipt.Durability.
+type ReceiptDurability string
+
+// ReceiptFormat defines model for Receipt.Format.
+type ReceiptFormat string
 
 // ReclassifyFinding defines model for ReclassifyFinding.
 type ReclassifyFinding struct {
@@ -1470,6 +1670,13 @@ type Severity = organization.Severity
 // ShortText defines model for ShortText.
 type ShortText = string
 
+// ShownStakeholder Who a person is, is sealed: its name, description and roles' names are shown to auditor, compliance_officer, strategy_author,
+// strategy_approver, indicator_owner, risk_acceptor and data_steward; others see that it is sealed, and everybody that it was erased.
+type ShownStakeholder = query.Stakeholder
+
+// SignedNote Signed note (C2SP tlog-checkpoint): origin, size and root, then signatures. Lines of keys you do not know are to be passed over.
+type SignedNote = string
+
 // Source defines model for Source.
 type Source = query.Source
 
@@ -1635,6 +1842,9 @@ type WithdrawRevision struct {
 	Reason Reason `json:"reason"`
 }
 
+// AcceptDatetime defines model for AcceptDatetime.
+type AcceptDatetime = string
+
 // ActorID defines model for ActorId.
 type ActorID = string
 
@@ -1652,6 +1862,9 @@ type Content = string
 
 // ContentDigest defines model for ContentDigest.
 type ContentDigest = string
+
+// ContentDisposition defines model for ContentDisposition.
+type ContentDisposition = string
 
 // Count defines model for Count.
 type Count = string
@@ -1809,11 +2022,21 @@ type ListActivityParams struct {
 	// Count exact adds total, how many items all pages have; it costs a scan of them all.
 	Count *Count `form:"count,omitempty" json:"count,omitempty"`
 
+	// AsOf Answer as of this instant: from nothing but what had been recorded by then. The answer's position says which events that are, and Memento-Datetime the instant; the further pages of a list are as of the same. An instant that is yet to come is refused.
+	AsOf *AsOf `form:"asOf,omitempty" json:"asOf,omitempty"`
+
+	// AsOfPosition Answer as of this position of the log, which is waited for as for Strata-Min-Position. Such an answer does not change any more: it may be kept.
+	AsOfPosition *AsOfPosition `form:"asOfPosition,omitempty" json:"asOfPosition,omitempty"`
+
+	// AcceptDatetime RFC 7089: as asOf, where the query names no moment. `Sun, 22 Nov 2026 08:00:00 GMT`.
+	AcceptDatetime *AcceptDatetime `json:"Accept-Datetime,omitempty"`
+
 	// StrataMinPosition Answer as of this position or later, or with 503 projection-behind.
 	StrataMinPosition *MinPosition `json:"Strata-Min-Position,omitempty"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -1838,11 +2061,21 @@ type ListApprovalsParams struct {
 	// Count exact adds total, how many items all pages have; it costs a scan of them all.
 	Count *Count `form:"count,omitempty" json:"count,omitempty"`
 
+	// AsOf Answer as of this instant: from nothing but what had been recorded by then. The answer's position says which events that are, and Memento-Datetime the instant; the further pages of a list are as of the same. An instant that is yet to come is refused.
+	AsOf *AsOf `form:"asOf,omitempty" json:"asOf,omitempty"`
+
+	// AsOfPosition Answer as of this position of the log, which is waited for as for Strata-Min-Position. Such an answer does not change any more: it may be kept.
+	AsOfPosition *AsOfPosition `form:"asOfPosition,omitempty" json:"asOfPosition,omitempty"`
+
+	// AcceptDatetime RFC 7089: as asOf, where the query names no moment. `Sun, 22 Nov 2026 08:00:00 GMT`.
+	AcceptDatetime *AcceptDatetime `json:"Accept-Datetime,omitempty"`
+
 	// StrataMinPosition Answer as of this position or later, or with 503 projection-behind.
 	StrataMinPosition *MinPosition `json:"Strata-Min-Position,omitempty"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -1857,11 +2090,21 @@ type ListAttestationsParams struct {
 	// Count exact adds total, how many items all pages have; it costs a scan of them all.
 	Count *Count `form:"count,omitempty" json:"count,omitempty"`
 
+	// AsOf Answer as of this instant: from nothing but what had been recorded by then. The answer's position says which events that are, and Memento-Datetime the instant; the further pages of a list are as of the same. An instant that is yet to come is refused.
+	AsOf *AsOf `form:"asOf,omitempty" json:"asOf,omitempty"`
+
+	// AsOfPosition Answer as of this position of the log, which is waited for as for Strata-Min-Position. Such an answer does not change any more: it may be kept.
+	AsOfPosition *AsOfPosition `form:"asOfPosition,omitempty" json:"asOfPosition,omitempty"`
+
+	// AcceptDatetime RFC 7089: as asOf, where the query names no moment. `Sun, 22 Nov 2026 08:00:00 GMT`.
+	AcceptDatetime *AcceptDatetime `json:"Accept-Datetime,omitempty"`
+
 	// StrataMinPosition Answer as of this position or later, or with 503 projection-behind.
 	StrataMinPosition *MinPosition `json:"Strata-Min-Position,omitempty"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -1875,11 +2118,21 @@ type GetChangesSinceAttestationParams struct {
 	// Count exact adds total, how many items all pages have; it costs a scan of them all.
 	Count *Count `form:"count,omitempty" json:"count,omitempty"`
 
+	// AsOf Answer as of this instant: from nothing but what had been recorded by then. The answer's position says which events that are, and Memento-Datetime the instant; the further pages of a list are as of the same. An instant that is yet to come is refused.
+	AsOf *AsOf `form:"asOf,omitempty" json:"asOf,omitempty"`
+
+	// AsOfPosition Answer as of this position of the log, which is waited for as for Strata-Min-Position. Such an answer does not change any more: it may be kept.
+	AsOfPosition *AsOfPosition `form:"asOfPosition,omitempty" json:"asOfPosition,omitempty"`
+
+	// AcceptDatetime RFC 7089: as asOf, where the query names no moment. `Sun, 22 Nov 2026 08:00:00 GMT`.
+	AcceptDatetime *AcceptDatetime `json:"Accept-Datetime,omitempty"`
+
 	// StrataMinPosition Answer as of this position or later, or with 503 projection-behind.
 	StrataMinPosition *MinPosition `json:"Strata-Min-Position,omitempty"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -1892,11 +2145,21 @@ type ListEventsParams struct {
 	// Types Event types, separated by commas.
 	Types *Types `form:"types,omitempty" json:"types,omitempty"`
 
+	// AsOf Answer as of this instant: from nothing but what had been recorded by then. The answer's position says which events that are, and Memento-Datetime the instant; the further pages of a list are as of the same. An instant that is yet to come is refused.
+	AsOf *AsOf `form:"asOf,omitempty" json:"asOf,omitempty"`
+
+	// AsOfPosition Answer as of this position of the log, which is waited for as for Strata-Min-Position. Such an answer does not change any more: it may be kept.
+	AsOfPosition *AsOfPosition `form:"asOfPosition,omitempty" json:"asOfPosition,omitempty"`
+
+	// AcceptDatetime RFC 7089: as asOf, where the query names no moment. `Sun, 22 Nov 2026 08:00:00 GMT`.
+	AcceptDatetime *AcceptDatetime `json:"Accept-Datetime,omitempty"`
+
 	// StrataMinPosition Answer as of this position or later, or with 503 projection-behind.
 	StrataMinPosition *MinPosition `json:"Strata-Min-Position,omitempty"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -1912,15 +2175,36 @@ type StreamEventsParams struct {
 
 // GetEventParams defines parameters for GetEvent.
 type GetEventParams struct {
+	// AsOf Answer as of this instant: from nothing but what had been recorded by then. The answer's position says which events that are, and Memento-Datetime the instant; the further pages of a list are as of the same. An instant that is yet to come is refused.
+	AsOf *AsOf `form:"asOf,omitempty" json:"asOf,omitempty"`
+
+	// AsOfPosition Answer as of this position of the log, which is waited for as for Strata-Min-Position. Such an answer does not change any more: it may be kept.
+	AsOfPosition *AsOfPosition `form:"asOfPosition,omitempty" json:"asOfPosition,omitempty"`
+
+	// AcceptDatetime RFC 7089: as asOf, where the query names no moment. `Sun, 22 Nov 2026 08:00:00 GMT`.
+	AcceptDatetime *AcceptDatetime `json:"Accept-Datetime,omitempty"`
+
 	// StrataMinPosition Answer as of this position or later, or with 503 projection-behind.
 	StrataMinPosition *MinPosition `json:"Strata-Min-Position,omitempty"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 
 	// IfNoneMatch ETags the caller has; 304 if one of them is still right.
 	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
+}
+
+// GetEventProofParams defines parameters for GetEventProof.
+type GetEventProofParams struct {
+	// Size Of the tree: at least the event's position.
+	Size *Position `form:"size,omitempty" json:"size,omitempty"`
+
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
+	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
 // ListEvidenceParams defines parameters for ListEvidence.
@@ -1949,11 +2233,21 @@ type ListEvidenceParams struct {
 	// Count exact adds total, how many items all pages have; it costs a scan of them all.
 	Count *Count `form:"count,omitempty" json:"count,omitempty"`
 
+	// AsOf Answer as of this instant: from nothing but what had been recorded by then. The answer's position says which events that are, and Memento-Datetime the instant; the further pages of a list are as of the same. An instant that is yet to come is refused.
+	AsOf *AsOf `form:"asOf,omitempty" json:"asOf,omitempty"`
+
+	// AsOfPosition Answer as of this position of the log, which is waited for as for Strata-Min-Position. Such an answer does not change any more: it may be kept.
+	AsOfPosition *AsOfPosition `form:"asOfPosition,omitempty" json:"asOfPosition,omitempty"`
+
+	// AcceptDatetime RFC 7089: as asOf, where the query names no moment. `Sun, 22 Nov 2026 08:00:00 GMT`.
+	AcceptDatetime *AcceptDatetime `json:"Accept-Datetime,omitempty"`
+
 	// StrataMinPosition Answer as of this position or later, or with 503 projection-behind.
 	StrataMinPosition *MinPosition `json:"Strata-Min-Position,omitempty"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -1978,11 +2272,16 @@ type RegisterEvidenceParams struct {
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 
 	// ContentDigest RFC 9530: `sha-256=:<base64>:` of the body, which is refused if it has another.
 	ContentDigest *ContentDigest `json:"Content-Digest,omitempty"`
+
+	// ContentDisposition RFC 6266: `attachment; filename="plan.xml"`, or `filename*=UTF-8''…`. What the file is called. It is kept sealed, with the
+	// bytes, where there is a key store; it is no part of what the Idempotency-Key stands for.
+	ContentDisposition *ContentDisposition `json:"Content-Disposition,omitempty"`
 }
 
 // RegisterEvidenceParamsKind defines parameters for RegisterEvidence.
@@ -1990,11 +2289,21 @@ type RegisterEvidenceParamsKind string
 
 // GetEvidenceParams defines parameters for GetEvidence.
 type GetEvidenceParams struct {
+	// AsOf Answer as of this instant: from nothing but what had been recorded by then. The answer's position says which events that are, and Memento-Datetime the instant; the further pages of a list are as of the same. An instant that is yet to come is refused.
+	AsOf *AsOf `form:"asOf,omitempty" json:"asOf,omitempty"`
+
+	// AsOfPosition Answer as of this position of the log, which is waited for as for Strata-Min-Position. Such an answer does not change any more: it may be kept.
+	AsOfPosition *AsOfPosition `form:"asOfPosition,omitempty" json:"asOfPosition,omitempty"`
+
+	// AcceptDatetime RFC 7089: as asOf, where the query names no moment. `Sun, 22 Nov 2026 08:00:00 GMT`.
+	AcceptDatetime *AcceptDatetime `json:"Accept-Datetime,omitempty"`
+
 	// StrataMinPosition Answer as of this position or later, or with 503 projection-behind.
 	StrataMinPosition *MinPosition `json:"Strata-Min-Position,omitempty"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 
 	// IfNoneMatch ETags the caller has; 304 if one of them is still right.
@@ -2010,7 +2319,8 @@ type LinkEvidenceParams struct {
 	IfMatch IfMatch `json:"If-Match"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -2018,6 +2328,30 @@ type LinkEvidenceParams struct {
 type GetEvidenceContentParams struct {
 	// IfNoneMatch ETags the caller has; 304 if one of them is still right.
 	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
+}
+
+// GetEvidenceDiffParams defines parameters for GetEvidenceDiff.
+type GetEvidenceDiffParams struct {
+	// From A position, an instant, or revision-<n>; the beginning if not given.
+	From *MarkFrom `form:"from,omitempty" json:"from,omitempty"`
+
+	// To A position, an instant, or revision-<n>; now if not given.
+	To    *MarkTo `form:"to,omitempty" json:"to,omitempty"`
+	Limit *Limit  `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor nextCursor of the page before.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Count exact adds total, how many items all pages have; it costs a scan of them all.
+	Count *Count `form:"count,omitempty" json:"count,omitempty"`
+
+	// StrataMinPosition Answer as of this position or later, or with 503 projection-behind.
+	StrataMinPosition *MinPosition `json:"Strata-Min-Position,omitempty"`
+
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
+	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
 // ListExternalChangesParams defines parameters for ListExternalChanges.
@@ -2038,11 +2372,21 @@ type ListExternalChangesParams struct {
 	// Count exact adds total, how many items all pages have; it costs a scan of them all.
 	Count *Count `form:"count,omitempty" json:"count,omitempty"`
 
+	// AsOf Answer as of this instant: from nothing but what had been recorded by then. The answer's position says which events that are, and Memento-Datetime the instant; the further pages of a list are as of the same. An instant that is yet to come is refused.
+	AsOf *AsOf `form:"asOf,omitempty" json:"asOf,omitempty"`
+
+	// AsOfPosition Answer as of this position of the log, which is waited for as for Strata-Min-Position. Such an answer does not change any more: it may be kept.
+	AsOfPosition *AsOfPosition `form:"asOfPosition,omitempty" json:"asOfPosition,omitempty"`
+
+	// AcceptDatetime RFC 7089: as asOf, where the query names no moment. `Sun, 22 Nov 2026 08:00:00 GMT`.
+	AcceptDatetime *AcceptDatetime `json:"Accept-Datetime,omitempty"`
+
 	// StrataMinPosition Answer as of this position or later, or with 503 projection-behind.
 	StrataMinPosition *MinPosition `json:"Strata-Min-Position,omitempty"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -2080,11 +2424,21 @@ type ListFindingsParams struct {
 	// Count exact adds total, how many items all pages have; it costs a scan of them all.
 	Count *Count `form:"count,omitempty" json:"count,omitempty"`
 
+	// AsOf Answer as of this instant: from nothing but what had been recorded by then. The answer's position says which events that are, and Memento-Datetime the instant; the further pages of a list are as of the same. An instant that is yet to come is refused.
+	AsOf *AsOf `form:"asOf,omitempty" json:"asOf,omitempty"`
+
+	// AsOfPosition Answer as of this position of the log, which is waited for as for Strata-Min-Position. Such an answer does not change any more: it may be kept.
+	AsOfPosition *AsOfPosition `form:"asOfPosition,omitempty" json:"asOfPosition,omitempty"`
+
+	// AcceptDatetime RFC 7089: as asOf, where the query names no moment. `Sun, 22 Nov 2026 08:00:00 GMT`.
+	AcceptDatetime *AcceptDatetime `json:"Accept-Datetime,omitempty"`
+
 	// StrataMinPosition Answer as of this position or later, or with 503 projection-behind.
 	StrataMinPosition *MinPosition `json:"Strata-Min-Position,omitempty"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -2097,17 +2451,28 @@ type RaiseFindingParams struct {
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
 // GetFindingParams defines parameters for GetFinding.
 type GetFindingParams struct {
+	// AsOf Answer as of this instant: from nothing but what had been recorded by then. The answer's position says which events that are, and Memento-Datetime the instant; the further pages of a list are as of the same. An instant that is yet to come is refused.
+	AsOf *AsOf `form:"asOf,omitempty" json:"asOf,omitempty"`
+
+	// AsOfPosition Answer as of this position of the log, which is waited for as for Strata-Min-Position. Such an answer does not change any more: it may be kept.
+	AsOfPosition *AsOfPosition `form:"asOfPosition,omitempty" json:"asOfPosition,omitempty"`
+
+	// AcceptDatetime RFC 7089: as asOf, where the query names no moment. `Sun, 22 Nov 2026 08:00:00 GMT`.
+	AcceptDatetime *AcceptDatetime `json:"Accept-Datetime,omitempty"`
+
 	// StrataMinPosition Answer as of this position or later, or with 503 projection-behind.
 	StrataMinPosition *MinPosition `json:"Strata-Min-Position,omitempty"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 
 	// IfNoneMatch ETags the caller has; 304 if one of them is still right.
@@ -2126,7 +2491,8 @@ type AcceptRiskParams struct {
 	StrataCountersignature *Countersignature `json:"Strata-Countersignature,omitempty"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -2139,7 +2505,8 @@ type AssignFindingParams struct {
 	IfMatch IfMatch `json:"If-Match"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -2152,7 +2519,8 @@ type CloseFindingParams struct {
 	IfMatch IfMatch `json:"If-Match"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -2165,7 +2533,8 @@ type PlanRemediationParams struct {
 	IfMatch IfMatch `json:"If-Match"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -2178,7 +2547,8 @@ type ReclassifyFindingParams struct {
 	IfMatch IfMatch `json:"If-Match"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -2191,7 +2561,8 @@ type ReturnFindingParams struct {
 	IfMatch IfMatch `json:"If-Match"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -2204,7 +2575,32 @@ type SubmitRemediationParams struct {
 	IfMatch IfMatch `json:"If-Match"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
+	Prefer *Prefer `json:"Prefer,omitempty"`
+}
+
+// GetFindingDiffParams defines parameters for GetFindingDiff.
+type GetFindingDiffParams struct {
+	// From A position, an instant, or revision-<n>; the beginning if not given.
+	From *MarkFrom `form:"from,omitempty" json:"from,omitempty"`
+
+	// To A position, an instant, or revision-<n>; now if not given.
+	To    *MarkTo `form:"to,omitempty" json:"to,omitempty"`
+	Limit *Limit  `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor nextCursor of the page before.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Count exact adds total, how many items all pages have; it costs a scan of them all.
+	Count *Count `form:"count,omitempty" json:"count,omitempty"`
+
+	// StrataMinPosition Answer as of this position or later, or with 503 projection-behind.
+	StrataMinPosition *MinPosition `json:"Strata-Min-Position,omitempty"`
+
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -2235,11 +2631,21 @@ type GetFindingHistoryParams struct {
 	// Count exact adds total, how many items all pages have; it costs a scan of them all.
 	Count *Count `form:"count,omitempty" json:"count,omitempty"`
 
+	// AsOf Answer as of this instant: from nothing but what had been recorded by then. The answer's position says which events that are, and Memento-Datetime the instant; the further pages of a list are as of the same. An instant that is yet to come is refused.
+	AsOf *AsOf `form:"asOf,omitempty" json:"asOf,omitempty"`
+
+	// AsOfPosition Answer as of this position of the log, which is waited for as for Strata-Min-Position. Such an answer does not change any more: it may be kept.
+	AsOfPosition *AsOfPosition `form:"asOfPosition,omitempty" json:"asOfPosition,omitempty"`
+
+	// AcceptDatetime RFC 7089: as asOf, where the query names no moment. `Sun, 22 Nov 2026 08:00:00 GMT`.
+	AcceptDatetime *AcceptDatetime `json:"Accept-Datetime,omitempty"`
+
 	// StrataMinPosition Answer as of this position or later, or with 503 projection-behind.
 	StrataMinPosition *MinPosition `json:"Strata-Min-Position,omitempty"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -2255,11 +2661,21 @@ type ListImportsParams struct {
 	// Count exact adds total, how many items all pages have; it costs a scan of them all.
 	Count *Count `form:"count,omitempty" json:"count,omitempty"`
 
+	// AsOf Answer as of this instant: from nothing but what had been recorded by then. The answer's position says which events that are, and Memento-Datetime the instant; the further pages of a list are as of the same. An instant that is yet to come is refused.
+	AsOf *AsOf `form:"asOf,omitempty" json:"asOf,omitempty"`
+
+	// AsOfPosition Answer as of this position of the log, which is waited for as for Strata-Min-Position. Such an answer does not change any more: it may be kept.
+	AsOfPosition *AsOfPosition `form:"asOfPosition,omitempty" json:"asOfPosition,omitempty"`
+
+	// AcceptDatetime RFC 7089: as asOf, where the query names no moment. `Sun, 22 Nov 2026 08:00:00 GMT`.
+	AcceptDatetime *AcceptDatetime `json:"Accept-Datetime,omitempty"`
+
 	// StrataMinPosition Answer as of this position or later, or with 503 projection-behind.
 	StrataMinPosition *MinPosition `json:"Strata-Min-Position,omitempty"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -2268,11 +2684,21 @@ type ListImportsParamsStatus string
 
 // GetImportParams defines parameters for GetImport.
 type GetImportParams struct {
+	// AsOf Answer as of this instant: from nothing but what had been recorded by then. The answer's position says which events that are, and Memento-Datetime the instant; the further pages of a list are as of the same. An instant that is yet to come is refused.
+	AsOf *AsOf `form:"asOf,omitempty" json:"asOf,omitempty"`
+
+	// AsOfPosition Answer as of this position of the log, which is waited for as for Strata-Min-Position. Such an answer does not change any more: it may be kept.
+	AsOfPosition *AsOfPosition `form:"asOfPosition,omitempty" json:"asOfPosition,omitempty"`
+
+	// AcceptDatetime RFC 7089: as asOf, where the query names no moment. `Sun, 22 Nov 2026 08:00:00 GMT`.
+	AcceptDatetime *AcceptDatetime `json:"Accept-Datetime,omitempty"`
+
 	// StrataMinPosition Answer as of this position or later, or with 503 projection-behind.
 	StrataMinPosition *MinPosition `json:"Strata-Min-Position,omitempty"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 
 	// IfNoneMatch ETags the caller has; 304 if one of them is still right.
@@ -2294,23 +2720,28 @@ type DefineIndicatorParams struct {
 	StrataCountersignature *Countersignature `json:"Strata-Countersignature,omitempty"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
 // GetIndicatorParams defines parameters for GetIndicator.
 type GetIndicatorParams struct {
-	// AsOf What was known at this instant; the answer's position says which events that are.
+	// AsOf Answer as of this instant: from nothing but what had been recorded by then. The answer's position says which events that are, and Memento-Datetime the instant; the further pages of a list are as of the same. An instant that is yet to come is refused.
 	AsOf *AsOf `form:"asOf,omitempty" json:"asOf,omitempty"`
 
-	// AsOfPosition What was known at this position.
+	// AsOfPosition Answer as of this position of the log, which is waited for as for Strata-Min-Position. Such an answer does not change any more: it may be kept.
 	AsOfPosition *AsOfPosition `form:"asOfPosition,omitempty" json:"asOfPosition,omitempty"`
+
+	// AcceptDatetime RFC 7089: as asOf, where the query names no moment. `Sun, 22 Nov 2026 08:00:00 GMT`.
+	AcceptDatetime *AcceptDatetime `json:"Accept-Datetime,omitempty"`
 
 	// StrataMinPosition Answer as of this position or later, or with 503 projection-behind.
 	StrataMinPosition *MinPosition `json:"Strata-Min-Position,omitempty"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 
 	// IfNoneMatch ETags the caller has; 304 if one of them is still right.
@@ -2326,7 +2757,8 @@ type CorrectMeasurementParams struct {
 	IfMatch IfMatch `json:"If-Match"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -2339,7 +2771,8 @@ type RecordMeasurementParams struct {
 	IfMatch IfMatch `json:"If-Match"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -2355,7 +2788,8 @@ type RedefineIndicatorParams struct {
 	StrataCountersignature *Countersignature `json:"Strata-Countersignature,omitempty"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -2371,7 +2805,8 @@ type RelinkIndicatorParams struct {
 	StrataCountersignature *Countersignature `json:"Strata-Countersignature,omitempty"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -2387,7 +2822,8 @@ type RetireIndicatorParams struct {
 	StrataCountersignature *Countersignature `json:"Strata-Countersignature,omitempty"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -2403,7 +2839,8 @@ type SetTargetParams struct {
 	StrataCountersignature *Countersignature `json:"Strata-Countersignature,omitempty"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -2416,7 +2853,8 @@ type VoidMeasurementParams struct {
 	IfMatch IfMatch `json:"If-Match"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -2439,7 +2877,8 @@ type GetIndicatorDiffParams struct {
 	StrataMinPosition *MinPosition `json:"Strata-Min-Position,omitempty"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -2470,11 +2909,21 @@ type GetIndicatorHistoryParams struct {
 	// Count exact adds total, how many items all pages have; it costs a scan of them all.
 	Count *Count `form:"count,omitempty" json:"count,omitempty"`
 
+	// AsOf Answer as of this instant: from nothing but what had been recorded by then. The answer's position says which events that are, and Memento-Datetime the instant; the further pages of a list are as of the same. An instant that is yet to come is refused.
+	AsOf *AsOf `form:"asOf,omitempty" json:"asOf,omitempty"`
+
+	// AsOfPosition Answer as of this position of the log, which is waited for as for Strata-Min-Position. Such an answer does not change any more: it may be kept.
+	AsOfPosition *AsOfPosition `form:"asOfPosition,omitempty" json:"asOfPosition,omitempty"`
+
+	// AcceptDatetime RFC 7089: as asOf, where the query names no moment. `Sun, 22 Nov 2026 08:00:00 GMT`.
+	AcceptDatetime *AcceptDatetime `json:"Accept-Datetime,omitempty"`
+
 	// StrataMinPosition Answer as of this position or later, or with 503 projection-behind.
 	StrataMinPosition *MinPosition `json:"Strata-Min-Position,omitempty"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -2493,10 +2942,10 @@ type GetSeriesParams struct {
 	// Voided Withdrawn measurements, too.
 	Voided *bool `form:"voided,omitempty" json:"voided,omitempty"`
 
-	// AsOf What was known at this instant; the answer's position says which events that are.
+	// AsOf Answer as of this instant: from nothing but what had been recorded by then. The answer's position says which events that are, and Memento-Datetime the instant; the further pages of a list are as of the same. An instant that is yet to come is refused.
 	AsOf *AsOf `form:"asOf,omitempty" json:"asOf,omitempty"`
 
-	// AsOfPosition What was known at this position.
+	// AsOfPosition Answer as of this position of the log, which is waited for as for Strata-Min-Position. Such an answer does not change any more: it may be kept.
 	AsOfPosition *AsOfPosition `form:"asOfPosition,omitempty" json:"asOfPosition,omitempty"`
 	Limit        *Limit        `form:"limit,omitempty" json:"limit,omitempty"`
 
@@ -2506,11 +2955,15 @@ type GetSeriesParams struct {
 	// Count exact adds total, how many items all pages have; it costs a scan of them all.
 	Count *Count `form:"count,omitempty" json:"count,omitempty"`
 
+	// AcceptDatetime RFC 7089: as asOf, where the query names no moment. `Sun, 22 Nov 2026 08:00:00 GMT`.
+	AcceptDatetime *AcceptDatetime `json:"Accept-Datetime,omitempty"`
+
 	// StrataMinPosition Answer as of this position or later, or with 503 projection-behind.
 	StrataMinPosition *MinPosition `json:"Strata-Min-Position,omitempty"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 
 	// IfNoneMatch ETags the caller has; 304 if one of them is still right.
@@ -2543,16 +2996,35 @@ type ListJournalParams struct {
 	// Count exact adds total, how many items all pages have; it costs a scan of them all.
 	Count *Count `form:"count,omitempty" json:"count,omitempty"`
 
+	// AsOf Answer as of this instant: from nothing but what had been recorded by then. The answer's position says which events that are, and Memento-Datetime the instant; the further pages of a list are as of the same. An instant that is yet to come is refused.
+	AsOf *AsOf `form:"asOf,omitempty" json:"asOf,omitempty"`
+
+	// AsOfPosition Answer as of this position of the log, which is waited for as for Strata-Min-Position. Such an answer does not change any more: it may be kept.
+	AsOfPosition *AsOfPosition `form:"asOfPosition,omitempty" json:"asOfPosition,omitempty"`
+
+	// AcceptDatetime RFC 7089: as asOf, where the query names no moment. `Sun, 22 Nov 2026 08:00:00 GMT`.
+	AcceptDatetime *AcceptDatetime `json:"Accept-Datetime,omitempty"`
+
 	// StrataMinPosition Answer as of this position or later, or with 503 projection-behind.
 	StrataMinPosition *MinPosition `json:"Strata-Min-Position,omitempty"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
 // ListJournalParamsKind defines parameters for ListJournal.
 type ListJournalParamsKind string
+
+// GetConsistencyProofParams defines parameters for GetConsistencyProof.
+type GetConsistencyProofParams struct {
+	// From The smaller size.
+	From Position `form:"from" json:"from"`
+
+	// To The larger size, by default the newest that is signed.
+	To *Position `form:"to,omitempty" json:"to,omitempty"`
+}
 
 // RecordMeasurementsParams defines parameters for RecordMeasurements.
 type RecordMeasurementsParams struct {
@@ -2562,21 +3034,41 @@ type RecordMeasurementsParams struct {
 
 // GetProvenanceParams defines parameters for GetProvenance.
 type GetProvenanceParams struct {
+	// AsOf Answer as of this instant: from nothing but what had been recorded by then. The answer's position says which events that are, and Memento-Datetime the instant; the further pages of a list are as of the same. An instant that is yet to come is refused.
+	AsOf *AsOf `form:"asOf,omitempty" json:"asOf,omitempty"`
+
+	// AsOfPosition Answer as of this position of the log, which is waited for as for Strata-Min-Position. Such an answer does not change any more: it may be kept.
+	AsOfPosition *AsOfPosition `form:"asOfPosition,omitempty" json:"asOfPosition,omitempty"`
+
+	// AcceptDatetime RFC 7089: as asOf, where the query names no moment. `Sun, 22 Nov 2026 08:00:00 GMT`.
+	AcceptDatetime *AcceptDatetime `json:"Accept-Datetime,omitempty"`
+
 	// StrataMinPosition Answer as of this position or later, or with 503 projection-behind.
 	StrataMinPosition *MinPosition `json:"Strata-Min-Position,omitempty"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
 // GetOrganizationParams defines parameters for GetOrganization.
 type GetOrganizationParams struct {
+	// AsOf Answer as of this instant: from nothing but what had been recorded by then. The answer's position says which events that are, and Memento-Datetime the instant; the further pages of a list are as of the same. An instant that is yet to come is refused.
+	AsOf *AsOf `form:"asOf,omitempty" json:"asOf,omitempty"`
+
+	// AsOfPosition Answer as of this position of the log, which is waited for as for Strata-Min-Position. Such an answer does not change any more: it may be kept.
+	AsOfPosition *AsOfPosition `form:"asOfPosition,omitempty" json:"asOfPosition,omitempty"`
+
+	// AcceptDatetime RFC 7089: as asOf, where the query names no moment. `Sun, 22 Nov 2026 08:00:00 GMT`.
+	AcceptDatetime *AcceptDatetime `json:"Accept-Datetime,omitempty"`
+
 	// StrataMinPosition Answer as of this position or later, or with 503 projection-behind.
 	StrataMinPosition *MinPosition `json:"Strata-Min-Position,omitempty"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 
 	// IfNoneMatch ETags the caller has; 304 if one of them is still right.
@@ -2592,7 +3084,25 @@ type EnrolMemberParams struct {
 	IfMatch IfMatch `json:"If-Match"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
+	Prefer *Prefer `json:"Prefer,omitempty"`
+}
+
+// ErasePersonalDataParams defines parameters for ErasePersonalData.
+type ErasePersonalDataParams struct {
+	// IdempotencyKey 1 to 255 printable ASCII characters, in double quotes or bare; unique per request, the same for its repetitions.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+
+	// IfMatch The ETag of what the caller saw, or `*` for whatever is there.
+	IfMatch IfMatch `json:"If-Match"`
+
+	// StrataCountersignature The token by which a second person agrees to exactly this request: see POST /v1/countersignatures.
+	StrataCountersignature *Countersignature `json:"Strata-Countersignature,omitempty"`
+
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -2605,7 +3115,8 @@ type GrantRoleParams struct {
 	IfMatch IfMatch `json:"If-Match"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -2618,7 +3129,8 @@ type OffboardMemberParams struct {
 	IfMatch IfMatch `json:"If-Match"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -2631,7 +3143,8 @@ type PlaceLegalHoldParams struct {
 	IfMatch IfMatch `json:"If-Match"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -2647,7 +3160,8 @@ type ReleaseLegalHoldParams struct {
 	StrataCountersignature *Countersignature `json:"Strata-Countersignature,omitempty"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -2660,7 +3174,8 @@ type RevokeRoleParams struct {
 	IfMatch IfMatch `json:"If-Match"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -2676,17 +3191,52 @@ type SetGovernancePolicyParams struct {
 	StrataCountersignature *Countersignature `json:"Strata-Countersignature,omitempty"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
+	Prefer *Prefer `json:"Prefer,omitempty"`
+}
+
+// GetOrganizationDiffParams defines parameters for GetOrganizationDiff.
+type GetOrganizationDiffParams struct {
+	// From A position, an instant, or revision-<n>; the beginning if not given.
+	From *MarkFrom `form:"from,omitempty" json:"from,omitempty"`
+
+	// To A position, an instant, or revision-<n>; now if not given.
+	To    *MarkTo `form:"to,omitempty" json:"to,omitempty"`
+	Limit *Limit  `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor nextCursor of the page before.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Count exact adds total, how many items all pages have; it costs a scan of them all.
+	Count *Count `form:"count,omitempty" json:"count,omitempty"`
+
+	// StrataMinPosition Answer as of this position or later, or with 503 projection-behind.
+	StrataMinPosition *MinPosition `json:"Strata-Min-Position,omitempty"`
+
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
 // GetGovernancePolicyParams defines parameters for GetGovernancePolicy.
 type GetGovernancePolicyParams struct {
+	// AsOf Answer as of this instant: from nothing but what had been recorded by then. The answer's position says which events that are, and Memento-Datetime the instant; the further pages of a list are as of the same. An instant that is yet to come is refused.
+	AsOf *AsOf `form:"asOf,omitempty" json:"asOf,omitempty"`
+
+	// AsOfPosition Answer as of this position of the log, which is waited for as for Strata-Min-Position. Such an answer does not change any more: it may be kept.
+	AsOfPosition *AsOfPosition `form:"asOfPosition,omitempty" json:"asOfPosition,omitempty"`
+
+	// AcceptDatetime RFC 7089: as asOf, where the query names no moment. `Sun, 22 Nov 2026 08:00:00 GMT`.
+	AcceptDatetime *AcceptDatetime `json:"Accept-Datetime,omitempty"`
+
 	// StrataMinPosition Answer as of this position or later, or with 503 projection-behind.
 	StrataMinPosition *MinPosition `json:"Strata-Min-Position,omitempty"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 
 	// IfNoneMatch ETags the caller has; 304 if one of them is still right.
@@ -2704,11 +3254,21 @@ type ListLegalHoldsParams struct {
 	// Count exact adds total, how many items all pages have; it costs a scan of them all.
 	Count *Count `form:"count,omitempty" json:"count,omitempty"`
 
+	// AsOf Answer as of this instant: from nothing but what had been recorded by then. The answer's position says which events that are, and Memento-Datetime the instant; the further pages of a list are as of the same. An instant that is yet to come is refused.
+	AsOf *AsOf `form:"asOf,omitempty" json:"asOf,omitempty"`
+
+	// AsOfPosition Answer as of this position of the log, which is waited for as for Strata-Min-Position. Such an answer does not change any more: it may be kept.
+	AsOfPosition *AsOfPosition `form:"asOfPosition,omitempty" json:"asOfPosition,omitempty"`
+
+	// AcceptDatetime RFC 7089: as asOf, where the query names no moment. `Sun, 22 Nov 2026 08:00:00 GMT`.
+	AcceptDatetime *AcceptDatetime `json:"Accept-Datetime,omitempty"`
+
 	// StrataMinPosition Answer as of this position or later, or with 503 projection-behind.
 	StrataMinPosition *MinPosition `json:"Strata-Min-Position,omitempty"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -2725,11 +3285,21 @@ type ListMembersParams struct {
 	// Count exact adds total, how many items all pages have; it costs a scan of them all.
 	Count *Count `form:"count,omitempty" json:"count,omitempty"`
 
+	// AsOf Answer as of this instant: from nothing but what had been recorded by then. The answer's position says which events that are, and Memento-Datetime the instant; the further pages of a list are as of the same. An instant that is yet to come is refused.
+	AsOf *AsOf `form:"asOf,omitempty" json:"asOf,omitempty"`
+
+	// AsOfPosition Answer as of this position of the log, which is waited for as for Strata-Min-Position. Such an answer does not change any more: it may be kept.
+	AsOfPosition *AsOfPosition `form:"asOfPosition,omitempty" json:"asOfPosition,omitempty"`
+
+	// AcceptDatetime RFC 7089: as asOf, where the query names no moment. `Sun, 22 Nov 2026 08:00:00 GMT`.
+	AcceptDatetime *AcceptDatetime `json:"Accept-Datetime,omitempty"`
+
 	// StrataMinPosition Answer as of this position or later, or with 503 projection-behind.
 	StrataMinPosition *MinPosition `json:"Strata-Min-Position,omitempty"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -2739,17 +3309,100 @@ type RegisterOrganizationParams struct {
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
+	Prefer *Prefer `json:"Prefer,omitempty"`
+}
+
+// GetOrganizationPackParams defines parameters for GetOrganizationPack.
+type GetOrganizationPackParams struct {
+	// FromPosition Recorded at this position of the log or behind it.
+	FromPosition *Position `form:"fromPosition,omitempty" json:"fromPosition,omitempty"`
+
+	// ToPosition Recorded at this position of the log or in front of it.
+	ToPosition *Position `form:"toPosition,omitempty" json:"toPosition,omitempty"`
+
+	// From Recorded at this instant or later.
+	From *From `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Recorded before this instant.
+	To *To `form:"to,omitempty" json:"to,omitempty"`
+
+	// Evidence With the bytes of the evidence that concerns it, as far as the caller may read them.
+	Evidence *bool `form:"evidence,omitempty" json:"evidence,omitempty"`
+}
+
+// GetStreamPackParams defines parameters for GetStreamPack.
+type GetStreamPackParams struct {
+	// FromPosition Recorded at this position of the log or behind it.
+	FromPosition *Position `form:"fromPosition,omitempty" json:"fromPosition,omitempty"`
+
+	// ToPosition Recorded at this position of the log or in front of it.
+	ToPosition *Position `form:"toPosition,omitempty" json:"toPosition,omitempty"`
+
+	// From Recorded at this instant or later.
+	From *From `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Recorded before this instant.
+	To *To `form:"to,omitempty" json:"to,omitempty"`
+
+	// Evidence With the bytes of the evidence that concerns it, as far as the caller may read them.
+	Evidence *bool `form:"evidence,omitempty" json:"evidence,omitempty"`
+}
+
+// ListPersonsParams defines parameters for ListPersons.
+type ListPersonsParams struct {
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor nextCursor of the page before.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Count exact adds total, how many items all pages have; it costs a scan of them all.
+	Count *Count `form:"count,omitempty" json:"count,omitempty"`
+
+	// AsOf Answer as of this instant: from nothing but what had been recorded by then. The answer's position says which events that are, and Memento-Datetime the instant; the further pages of a list are as of the same. An instant that is yet to come is refused.
+	AsOf *AsOf `form:"asOf,omitempty" json:"asOf,omitempty"`
+
+	// AsOfPosition Answer as of this position of the log, which is waited for as for Strata-Min-Position. Such an answer does not change any more: it may be kept.
+	AsOfPosition *AsOfPosition `form:"asOfPosition,omitempty" json:"asOfPosition,omitempty"`
+
+	// AcceptDatetime RFC 7089: as asOf, where the query names no moment. `Sun, 22 Nov 2026 08:00:00 GMT`.
+	AcceptDatetime *AcceptDatetime `json:"Accept-Datetime,omitempty"`
+
+	// StrataMinPosition Answer as of this position or later, or with 503 projection-behind.
+	StrataMinPosition *MinPosition `json:"Strata-Min-Position,omitempty"`
+
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
 // GetPersonParams defines parameters for GetPerson.
 type GetPersonParams struct {
+	// AsOf Answer as of this instant: from nothing but what had been recorded by then. The answer's position says which events that are, and Memento-Datetime the instant; the further pages of a list are as of the same. An instant that is yet to come is refused.
+	AsOf *AsOf `form:"asOf,omitempty" json:"asOf,omitempty"`
+
+	// AsOfPosition Answer as of this position of the log, which is waited for as for Strata-Min-Position. Such an answer does not change any more: it may be kept.
+	AsOfPosition *AsOfPosition `form:"asOfPosition,omitempty" json:"asOfPosition,omitempty"`
+
+	// AcceptDatetime RFC 7089: as asOf, where the query names no moment. `Sun, 22 Nov 2026 08:00:00 GMT`.
+	AcceptDatetime *AcceptDatetime `json:"Accept-Datetime,omitempty"`
+
 	// StrataMinPosition Answer as of this position or later, or with 503 projection-behind.
 	StrataMinPosition *MinPosition `json:"Strata-Min-Position,omitempty"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
+	Prefer *Prefer `json:"Prefer,omitempty"`
+}
+
+// GetReceiptParams defines parameters for GetReceipt.
+type GetReceiptParams struct {
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -2770,11 +3423,21 @@ type GetSegregationParams struct {
 	// DormantDays A grant is dormant when it was not used for so many days.
 	DormantDays *int32 `form:"dormantDays,omitempty" json:"dormantDays,omitempty"`
 
+	// AsOf Answer as of this instant: from nothing but what had been recorded by then. The answer's position says which events that are, and Memento-Datetime the instant; the further pages of a list are as of the same. An instant that is yet to come is refused.
+	AsOf *AsOf `form:"asOf,omitempty" json:"asOf,omitempty"`
+
+	// AsOfPosition Answer as of this position of the log, which is waited for as for Strata-Min-Position. Such an answer does not change any more: it may be kept.
+	AsOfPosition *AsOfPosition `form:"asOfPosition,omitempty" json:"asOfPosition,omitempty"`
+
+	// AcceptDatetime RFC 7089: as asOf, where the query names no moment. `Sun, 22 Nov 2026 08:00:00 GMT`.
+	AcceptDatetime *AcceptDatetime `json:"Accept-Datetime,omitempty"`
+
 	// StrataMinPosition Answer as of this position or later, or with 503 projection-behind.
 	StrataMinPosition *MinPosition `json:"Strata-Min-Position,omitempty"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -2790,11 +3453,21 @@ type ListSourcesParams struct {
 	// Count exact adds total, how many items all pages have; it costs a scan of them all.
 	Count *Count `form:"count,omitempty" json:"count,omitempty"`
 
+	// AsOf Answer as of this instant: from nothing but what had been recorded by then. The answer's position says which events that are, and Memento-Datetime the instant; the further pages of a list are as of the same. An instant that is yet to come is refused.
+	AsOf *AsOf `form:"asOf,omitempty" json:"asOf,omitempty"`
+
+	// AsOfPosition Answer as of this position of the log, which is waited for as for Strata-Min-Position. Such an answer does not change any more: it may be kept.
+	AsOfPosition *AsOfPosition `form:"asOfPosition,omitempty" json:"asOfPosition,omitempty"`
+
+	// AcceptDatetime RFC 7089: as asOf, where the query names no moment. `Sun, 22 Nov 2026 08:00:00 GMT`.
+	AcceptDatetime *AcceptDatetime `json:"Accept-Datetime,omitempty"`
+
 	// StrataMinPosition Answer as of this position or later, or with 503 projection-behind.
 	StrataMinPosition *MinPosition `json:"Strata-Min-Position,omitempty"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -2810,17 +3483,28 @@ type RegisterSourceParams struct {
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
 // GetSourceParams defines parameters for GetSource.
 type GetSourceParams struct {
+	// AsOf Answer as of this instant: from nothing but what had been recorded by then. The answer's position says which events that are, and Memento-Datetime the instant; the further pages of a list are as of the same. An instant that is yet to come is refused.
+	AsOf *AsOf `form:"asOf,omitempty" json:"asOf,omitempty"`
+
+	// AsOfPosition Answer as of this position of the log, which is waited for as for Strata-Min-Position. Such an answer does not change any more: it may be kept.
+	AsOfPosition *AsOfPosition `form:"asOfPosition,omitempty" json:"asOfPosition,omitempty"`
+
+	// AcceptDatetime RFC 7089: as asOf, where the query names no moment. `Sun, 22 Nov 2026 08:00:00 GMT`.
+	AcceptDatetime *AcceptDatetime `json:"Accept-Datetime,omitempty"`
+
 	// StrataMinPosition Answer as of this position or later, or with 503 projection-behind.
 	StrataMinPosition *MinPosition `json:"Strata-Min-Position,omitempty"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 
 	// IfNoneMatch ETags the caller has; 304 if one of them is still right.
@@ -2836,7 +3520,8 @@ type ReinstateSourceParams struct {
 	IfMatch IfMatch `json:"If-Match"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -2849,7 +3534,32 @@ type SuspendSourceParams struct {
 	IfMatch IfMatch `json:"If-Match"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
+	Prefer *Prefer `json:"Prefer,omitempty"`
+}
+
+// GetSourceDiffParams defines parameters for GetSourceDiff.
+type GetSourceDiffParams struct {
+	// From A position, an instant, or revision-<n>; the beginning if not given.
+	From *MarkFrom `form:"from,omitempty" json:"from,omitempty"`
+
+	// To A position, an instant, or revision-<n>; now if not given.
+	To    *MarkTo `form:"to,omitempty" json:"to,omitempty"`
+	Limit *Limit  `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor nextCursor of the page before.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Count exact adds total, how many items all pages have; it costs a scan of them all.
+	Count *Count `form:"count,omitempty" json:"count,omitempty"`
+
+	// StrataMinPosition Answer as of this position or later, or with 503 projection-behind.
+	StrataMinPosition *MinPosition `json:"Strata-Min-Position,omitempty"`
+
+	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -2876,11 +3586,21 @@ type ListStrategiesParams struct {
 	// Count exact adds total, how many items all pages have; it costs a scan of them all.
 	Count *Count `form:"count,omitempty" json:"count,omitempty"`
 
+	// AsOf Answer as of this instant: from nothing but what had been recorded by then. The answer's position says which events that are, and Memento-Datetime the instant; the further pages of a list are as of the same. An instant that is yet to come is refused.
+	AsOf *AsOf `form:"asOf,omitempty" json:"asOf,omitempty"`
+
+	// AsOfPosition Answer as of this position of the log, which is waited for as for Strata-Min-Position. Such an answer does not change any more: it may be kept.
+	AsOfPosition *AsOfPosition `form:"asOfPosition,omitempty" json:"asOfPosition,omitempty"`
+
+	// AcceptDatetime RFC 7089: as asOf, where the query names no moment. `Sun, 22 Nov 2026 08:00:00 GMT`.
+	AcceptDatetime *AcceptDatetime `json:"Accept-Datetime,omitempty"`
+
 	// StrataMinPosition Answer as of this position or later, or with 503 projection-behind.
 	StrataMinPosition *MinPosition `json:"Strata-Min-Position,omitempty"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -2893,7 +3613,8 @@ type DraftStrategyParams struct {
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -2912,11 +3633,16 @@ type ImportStrategyParams struct {
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 
 	// ContentDigest RFC 9530: `sha-256=:<base64>:` of the body, which is refused if it has another.
 	ContentDigest *ContentDigest `json:"Content-Digest,omitempty"`
+
+	// ContentDisposition RFC 6266: `attachment; filename="plan.xml"`, or `filename*=UTF-8''…`. What the file is called. It is kept sealed, with the
+	// bytes, where there is a key store; it is no part of what the Idempotency-Key stands for.
+	ContentDisposition *ContentDisposition `json:"Content-Disposition,omitempty"`
 }
 
 // ImportStrategyParamsDocumentType defines parameters for ImportStrategy.
@@ -2927,17 +3653,21 @@ type GetStrategyParams struct {
 	// Content Of which revision; the working one while there is one, else the one in force, if not given.
 	Content *Content `form:"content,omitempty" json:"content,omitempty"`
 
-	// AsOf What was known at this instant; the answer's position says which events that are.
+	// AsOf Answer as of this instant: from nothing but what had been recorded by then. The answer's position says which events that are, and Memento-Datetime the instant; the further pages of a list are as of the same. An instant that is yet to come is refused.
 	AsOf *AsOf `form:"asOf,omitempty" json:"asOf,omitempty"`
 
-	// AsOfPosition What was known at this position.
+	// AsOfPosition Answer as of this position of the log, which is waited for as for Strata-Min-Position. Such an answer does not change any more: it may be kept.
 	AsOfPosition *AsOfPosition `form:"asOfPosition,omitempty" json:"asOfPosition,omitempty"`
+
+	// AcceptDatetime RFC 7089: as asOf, where the query names no moment. `Sun, 22 Nov 2026 08:00:00 GMT`.
+	AcceptDatetime *AcceptDatetime `json:"Accept-Datetime,omitempty"`
 
 	// StrataMinPosition Answer as of this position or later, or with 503 projection-behind.
 	StrataMinPosition *MinPosition `json:"Strata-Min-Position,omitempty"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 
 	// IfNoneMatch ETags the caller has; 304 if one of them is still right.
@@ -2953,7 +3683,8 @@ type ActivateStrategyParams struct {
 	IfMatch IfMatch `json:"If-Match"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -2966,7 +3697,8 @@ type AddGoalParams struct {
 	IfMatch IfMatch `json:"If-Match"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -2979,7 +3711,8 @@ type AddObjectiveParams struct {
 	IfMatch IfMatch `json:"If-Match"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -2992,7 +3725,8 @@ type AmendFrameParams struct {
 	IfMatch IfMatch `json:"If-Match"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -3005,7 +3739,8 @@ type AmendGoalParams struct {
 	IfMatch IfMatch `json:"If-Match"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -3018,7 +3753,8 @@ type AmendObjectiveParams struct {
 	IfMatch IfMatch `json:"If-Match"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -3031,7 +3767,8 @@ type ApproveStrategyParams struct {
 	IfMatch IfMatch `json:"If-Match"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -3044,7 +3781,8 @@ type AttestPeriodParams struct {
 	IfMatch IfMatch `json:"If-Match"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -3057,7 +3795,8 @@ type CloseStrategyParams struct {
 	IfMatch IfMatch `json:"If-Match"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -3070,7 +3809,8 @@ type MoveObjectiveParams struct {
 	IfMatch IfMatch `json:"If-Match"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -3083,7 +3823,8 @@ type OpenRevisionParams struct {
 	IfMatch IfMatch `json:"If-Match"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -3096,7 +3837,8 @@ type PutOnHoldParams struct {
 	IfMatch IfMatch `json:"If-Match"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -3109,7 +3851,8 @@ type RequestChangesParams struct {
 	IfMatch IfMatch `json:"If-Match"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -3122,7 +3865,8 @@ type ResumeStrategyParams struct {
 	IfMatch IfMatch `json:"If-Match"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -3135,7 +3879,8 @@ type RetireGoalParams struct {
 	IfMatch IfMatch `json:"If-Match"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -3148,7 +3893,8 @@ type RetireObjectiveParams struct {
 	IfMatch IfMatch `json:"If-Match"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -3161,7 +3907,8 @@ type SubmitStrategyParams struct {
 	IfMatch IfMatch `json:"If-Match"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -3174,7 +3921,8 @@ type WithdrawRevisionParams struct {
 	IfMatch IfMatch `json:"If-Match"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -3197,7 +3945,8 @@ type GetStrategyDiffParams struct {
 	StrataMinPosition *MinPosition `json:"Strata-Min-Position,omitempty"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -3228,11 +3977,21 @@ type GetStrategyHistoryParams struct {
 	// Count exact adds total, how many items all pages have; it costs a scan of them all.
 	Count *Count `form:"count,omitempty" json:"count,omitempty"`
 
+	// AsOf Answer as of this instant: from nothing but what had been recorded by then. The answer's position says which events that are, and Memento-Datetime the instant; the further pages of a list are as of the same. An instant that is yet to come is refused.
+	AsOf *AsOf `form:"asOf,omitempty" json:"asOf,omitempty"`
+
+	// AsOfPosition Answer as of this position of the log, which is waited for as for Strata-Min-Position. Such an answer does not change any more: it may be kept.
+	AsOfPosition *AsOfPosition `form:"asOfPosition,omitempty" json:"asOfPosition,omitempty"`
+
+	// AcceptDatetime RFC 7089: as asOf, where the query names no moment. `Sun, 22 Nov 2026 08:00:00 GMT`.
+	AcceptDatetime *AcceptDatetime `json:"Accept-Datetime,omitempty"`
+
 	// StrataMinPosition Answer as of this position or later, or with 503 projection-behind.
 	StrataMinPosition *MinPosition `json:"Strata-Min-Position,omitempty"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
@@ -3243,10 +4002,10 @@ type GetScorecardParams struct {
 	GoalID  *ID      `form:"goalId,omitempty" json:"goalId,omitempty"`
 	Health  *Health  `form:"health,omitempty" json:"health,omitempty"`
 
-	// AsOf What was known at this instant; the answer's position says which events that are.
+	// AsOf Answer as of this instant: from nothing but what had been recorded by then. The answer's position says which events that are, and Memento-Datetime the instant; the further pages of a list are as of the same. An instant that is yet to come is refused.
 	AsOf *AsOf `form:"asOf,omitempty" json:"asOf,omitempty"`
 
-	// AsOfPosition What was known at this position.
+	// AsOfPosition Answer as of this position of the log, which is waited for as for Strata-Min-Position. Such an answer does not change any more: it may be kept.
 	AsOfPosition *AsOfPosition `form:"asOfPosition,omitempty" json:"asOfPosition,omitempty"`
 	Limit        *Limit        `form:"limit,omitempty" json:"limit,omitempty"`
 
@@ -3256,11 +4015,15 @@ type GetScorecardParams struct {
 	// Count exact adds total, how many items all pages have; it costs a scan of them all.
 	Count *Count `form:"count,omitempty" json:"count,omitempty"`
 
+	// AcceptDatetime RFC 7089: as asOf, where the query names no moment. `Sun, 22 Nov 2026 08:00:00 GMT`.
+	AcceptDatetime *AcceptDatetime `json:"Accept-Datetime,omitempty"`
+
 	// StrataMinPosition Answer as of this position or later, or with 503 projection-behind.
 	StrataMinPosition *MinPosition `json:"Strata-Min-Position,omitempty"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 
 	// IfNoneMatch ETags the caller has; 304 if one of them is still right.
@@ -3300,11 +4063,16 @@ type ImportRevisionParams struct {
 	StrataCountersignature *Countersignature `json:"Strata-Countersignature,omitempty"`
 
 	// Prefer `return=minimal` for 204 instead of a body; `respond-async` for 202 from what takes long; `wait=<seconds>` for how long a
-	// read may wait (at most 10, the feed 30).
+	// read may wait (at most 10, the feed 30). On commands, `strata-durability=archived` to be answered once the archive, which outlives
+	// every server, holds what was recorded (within `wait`, at most 10 seconds); Strata-Durability in the answer says whether it does.
 	Prefer *Prefer `json:"Prefer,omitempty"`
 
 	// ContentDigest RFC 9530: `sha-256=:<base64>:` of the body, which is refused if it has another.
 	ContentDigest *ContentDigest `json:"Content-Digest,omitempty"`
+
+	// ContentDisposition RFC 6266: `attachment; filename="plan.xml"`, or `filename*=UTF-8''…`. What the file is called. It is kept sealed, with the
+	// bytes, where there is a key store; it is no part of what the Idempotency-Key stands for.
+	ContentDisposition *ContentDisposition `json:"Content-Disposition,omitempty"`
 }
 
 // ImportRevisionParamsDocumentType defines parameters for ImportRevision.
@@ -3369,6 +4137,9 @@ type RecordMeasurementsJSONRequestBody = RecordMeasurements
 
 // EnrolMemberJSONRequestBody defines body for EnrolMember for application/json ContentType.
 type EnrolMemberJSONRequestBody = EnrolMember
+
+// ErasePersonalDataJSONRequestBody defines body for ErasePersonalData for application/json ContentType.
+type ErasePersonalDataJSONRequestBody = ErasePersonalData
 
 // GrantRoleJSONRequestBody defines body for GrantRole for application/json ContentType.
 type GrantRoleJSONRequestBody = GrantRole
@@ -3507,6 +4278,9 @@ type ServerInterface interface {
 	// GetEvent One event as it was recorded
 	// (GET /v1/events/{id})
 	GetEvent(ctx echo.Context, id EntityID, params GetEventParams) error
+	// GetEventProof That an event is in the sealed log
+	// (GET /v1/events/{id}/proof)
+	GetEventProof(ctx echo.Context, id EntityID, params GetEventProofParams) error
 	// ListEvidence Evidence, the earliest first
 	// (GET /v1/evidence)
 	ListEvidence(ctx echo.Context, params ListEvidenceParams) error
@@ -3522,6 +4296,9 @@ type ServerInterface interface {
 	// GetEvidenceContent The bytes of a piece of evidence
 	// (GET /v1/evidence/{id}/content)
 	GetEvidenceContent(ctx echo.Context, id EntityID, params GetEvidenceContentParams) error
+	// GetEvidenceDiff What differs between two points of a piece of evidence's history, and who made it so
+	// (GET /v1/evidence/{id}/diff)
+	GetEvidenceDiff(ctx echo.Context, id EntityID, params GetEvidenceDiffParams) error
 	// ListExternalChanges What came from outside, the earliest first
 	// (GET /v1/external-changes)
 	ListExternalChanges(ctx echo.Context, params ListExternalChangesParams) error
@@ -3555,6 +4332,9 @@ type ServerInterface interface {
 	// SubmitRemediation Say that the plan was carried out, with evidence
 	// (POST /v1/findings/{id}/commands/submit-remediation)
 	SubmitRemediation(ctx echo.Context, id EntityID, params SubmitRemediationParams) error
+	// GetFindingDiff What differs between two points of a finding's history, and who made it so
+	// (GET /v1/findings/{id}/diff)
+	GetFindingDiff(ctx echo.Context, id EntityID, params GetFindingDiffParams) error
 	// GetFindingHistory What happened to a finding, oldest first
 	// (GET /v1/findings/{id}/history)
 	GetFindingHistory(ctx echo.Context, id EntityID, params GetFindingHistoryParams) error
@@ -3594,7 +4374,7 @@ type ServerInterface interface {
 	// VoidMeasurement Withdraw the live value of a measurement
 	// (POST /v1/indicators/{id}/commands/void)
 	VoidMeasurement(ctx echo.Context, id EntityID, params VoidMeasurementParams) error
-	// GetIndicatorDiff What differs between two points of an indicator's history
+	// GetIndicatorDiff What differs between two points of an indicator's history, and who made it so
 	// (GET /v1/indicators/{id}/diff)
 	GetIndicatorDiff(ctx echo.Context, id EntityID, params GetIndicatorDiffParams) error
 	// GetIndicatorHistory What happened to an indicator, oldest first
@@ -3606,6 +4386,15 @@ type ServerInterface interface {
 	// ListJournal The journal, the earliest first
 	// (GET /v1/journal)
 	ListJournal(ctx echo.Context, params ListJournalParams) error
+	// GetCheckpoint The newest signed checkpoint of the log
+	// (GET /v1/ledger/checkpoint)
+	GetCheckpoint(ctx echo.Context) error
+	// GetConsistencyProof That a tree continues another
+	// (GET /v1/ledger/consistency)
+	GetConsistencyProof(ctx echo.Context, params GetConsistencyProofParams) error
+	// ListLedgerKeys The keys that have signed checkpoints
+	// (GET /v1/ledger/keys)
+	ListLedgerKeys(ctx echo.Context) error
 	// RecordMeasurements Record, correct and void up to 1,000 measurements
 	// (POST /v1/measurements)
 	RecordMeasurements(ctx echo.Context, params RecordMeasurementsParams) error
@@ -3621,6 +4410,9 @@ type ServerInterface interface {
 	// EnrolMember Enrol a member
 	// (POST /v1/organization/commands/enrol-member)
 	EnrolMember(ctx echo.Context, params EnrolMemberParams) error
+	// ErasePersonalData Make what says who a person is unreadable for ever
+	// (POST /v1/organization/commands/erase-personal-data)
+	ErasePersonalData(ctx echo.Context, params ErasePersonalDataParams) error
 	// GrantRole Grant a role
 	// (POST /v1/organization/commands/grant-role)
 	GrantRole(ctx echo.Context, params GrantRoleParams) error
@@ -3639,6 +4431,9 @@ type ServerInterface interface {
 	// SetGovernancePolicy Set the rules the organization governs itself by
 	// (POST /v1/organization/commands/set-governance-policy)
 	SetGovernancePolicy(ctx echo.Context, params SetGovernancePolicyParams) error
+	// GetOrganizationDiff What differs between two points of the organization's (policy, members, roles, legal holds) history, and who made it so
+	// (GET /v1/organization/diff)
+	GetOrganizationDiff(ctx echo.Context, params GetOrganizationDiffParams) error
 	// GetGovernancePolicy The rules the organization governs itself by, and who set them
 	// (GET /v1/organization/governance-policy)
 	GetGovernancePolicy(ctx echo.Context, params GetGovernancePolicyParams) error
@@ -3651,9 +4446,21 @@ type ServerInterface interface {
 	// RegisterOrganization Register an organization
 	// (POST /v1/organizations)
 	RegisterOrganization(ctx echo.Context, params RegisterOrganizationParams) error
+	// GetOrganizationPack An evidence pack of the organization
+	// (GET /v1/packs)
+	GetOrganizationPack(ctx echo.Context, params GetOrganizationPackParams) error
+	// GetStreamPack An evidence pack of one entity
+	// (GET /v1/packs/{streamId})
+	GetStreamPack(ctx echo.Context, streamID string, params GetStreamPackParams) error
+	// ListPersons Whose personal data the organization has
+	// (GET /v1/persons)
+	ListPersons(ctx echo.Context, params ListPersonsParams) error
 	// GetPerson Where a person occurs, and until when that must be kept
 	// (GET /v1/persons/{id})
 	GetPerson(ctx echo.Context, id EntityID, params GetPersonParams) error
+	// GetReceipt The receipt of a command
+	// (GET /v1/receipts/{commandId})
+	GetReceipt(ctx echo.Context, commandID ID, params GetReceiptParams) error
 	// GetSchema The JSON Schema of an event type
 	// (GET /v1/schemas/{name})
 	GetSchema(ctx echo.Context, name string, params GetSchemaParams) error
@@ -3675,6 +4482,9 @@ type ServerInterface interface {
 	// SuspendSource Take nothing more from a source
 	// (POST /v1/sources/{id}/commands/suspend)
 	SuspendSource(ctx echo.Context, id EntityID, params SuspendSourceParams) error
+	// GetSourceDiff What differs between two points of a source's history, and who made it so
+	// (GET /v1/sources/{id}/diff)
+	GetSourceDiff(ctx echo.Context, id EntityID, params GetSourceDiffParams) error
 	// IngestMeasurements Bring in measurements as a registered source
 	// (POST /v1/sources/{id}/measurements)
 	IngestMeasurements(ctx echo.Context, id EntityID, params IngestMeasurementsParams) error
@@ -3744,7 +4554,7 @@ type ServerInterface interface {
 	// WithdrawRevision Give the working revision up
 	// (POST /v1/strategies/{id}/commands/withdraw-revision)
 	WithdrawRevision(ctx echo.Context, id EntityID, params WithdrawRevisionParams) error
-	// GetStrategyDiff What differs between two points of a strategy's history
+	// GetStrategyDiff What differs between two points of a strategy's history, and who made it so
 	// (GET /v1/strategies/{id}/diff)
 	GetStrategyDiff(ctx echo.Context, id EntityID, params GetStrategyDiffParams) error
 	// GetStrategyHistory What happened to a strategy, oldest first
@@ -4009,7 +4819,36 @@ func (w *ServerInterfaceWrapper) ListActivity(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter count: %s", err))
 	}
 
+	// ------------- Optional query parameter "asOf" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "asOf", ctx.QueryParams(), &params.AsOf, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter asOf: %s", err))
+	}
+
+	// ------------- Optional query parameter "asOfPosition" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "asOfPosition", ctx.QueryParams(), &params.AsOfPosition, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter asOfPosition: %s", err))
+	}
+
 	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Accept-Datetime" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Datetime")]; found {
+		var AcceptDatetime AcceptDatetime
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Accept-Datetime, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Datetime", valueList[0], &AcceptDatetime, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Accept-Datetime: %s", err))
+		}
+
+		params.AcceptDatetime = &AcceptDatetime
+	}
 	// ------------- Optional header parameter "Strata-Min-Position" -------------
 	if valueList, found := headers[http.CanonicalHeaderKey("Strata-Min-Position")]; found {
 		var StrataMinPosition MinPosition
@@ -4108,7 +4947,36 @@ func (w *ServerInterfaceWrapper) ListApprovals(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter count: %s", err))
 	}
 
+	// ------------- Optional query parameter "asOf" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "asOf", ctx.QueryParams(), &params.AsOf, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter asOf: %s", err))
+	}
+
+	// ------------- Optional query parameter "asOfPosition" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "asOfPosition", ctx.QueryParams(), &params.AsOfPosition, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter asOfPosition: %s", err))
+	}
+
 	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Accept-Datetime" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Datetime")]; found {
+		var AcceptDatetime AcceptDatetime
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Accept-Datetime, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Datetime", valueList[0], &AcceptDatetime, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Accept-Datetime: %s", err))
+		}
+
+		params.AcceptDatetime = &AcceptDatetime
+	}
 	// ------------- Optional header parameter "Strata-Min-Position" -------------
 	if valueList, found := headers[http.CanonicalHeaderKey("Strata-Min-Position")]; found {
 		var StrataMinPosition MinPosition
@@ -4179,7 +5047,36 @@ func (w *ServerInterfaceWrapper) ListAttestations(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter count: %s", err))
 	}
 
+	// ------------- Optional query parameter "asOf" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "asOf", ctx.QueryParams(), &params.AsOf, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter asOf: %s", err))
+	}
+
+	// ------------- Optional query parameter "asOfPosition" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "asOfPosition", ctx.QueryParams(), &params.AsOfPosition, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter asOfPosition: %s", err))
+	}
+
 	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Accept-Datetime" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Datetime")]; found {
+		var AcceptDatetime AcceptDatetime
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Accept-Datetime, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Datetime", valueList[0], &AcceptDatetime, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Accept-Datetime: %s", err))
+		}
+
+		params.AcceptDatetime = &AcceptDatetime
+	}
 	// ------------- Optional header parameter "Strata-Min-Position" -------------
 	if valueList, found := headers[http.CanonicalHeaderKey("Strata-Min-Position")]; found {
 		var StrataMinPosition MinPosition
@@ -4250,7 +5147,36 @@ func (w *ServerInterfaceWrapper) GetChangesSinceAttestation(ctx echo.Context) er
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter count: %s", err))
 	}
 
+	// ------------- Optional query parameter "asOf" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "asOf", ctx.QueryParams(), &params.AsOf, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter asOf: %s", err))
+	}
+
+	// ------------- Optional query parameter "asOfPosition" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "asOfPosition", ctx.QueryParams(), &params.AsOfPosition, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter asOfPosition: %s", err))
+	}
+
 	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Accept-Datetime" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Datetime")]; found {
+		var AcceptDatetime AcceptDatetime
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Accept-Datetime, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Datetime", valueList[0], &AcceptDatetime, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Accept-Datetime: %s", err))
+		}
+
+		params.AcceptDatetime = &AcceptDatetime
+	}
 	// ------------- Optional header parameter "Strata-Min-Position" -------------
 	if valueList, found := headers[http.CanonicalHeaderKey("Strata-Min-Position")]; found {
 		var StrataMinPosition MinPosition
@@ -4323,7 +5249,36 @@ func (w *ServerInterfaceWrapper) ListEvents(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter types: %s", err))
 	}
 
+	// ------------- Optional query parameter "asOf" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "asOf", ctx.QueryParams(), &params.AsOf, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter asOf: %s", err))
+	}
+
+	// ------------- Optional query parameter "asOfPosition" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "asOfPosition", ctx.QueryParams(), &params.AsOfPosition, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter asOfPosition: %s", err))
+	}
+
 	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Accept-Datetime" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Datetime")]; found {
+		var AcceptDatetime AcceptDatetime
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Accept-Datetime, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Datetime", valueList[0], &AcceptDatetime, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Accept-Datetime: %s", err))
+		}
+
+		params.AcceptDatetime = &AcceptDatetime
+	}
 	// ------------- Optional header parameter "Strata-Min-Position" -------------
 	if valueList, found := headers[http.CanonicalHeaderKey("Strata-Min-Position")]; found {
 		var StrataMinPosition MinPosition
@@ -4415,8 +5370,36 @@ func (w *ServerInterfaceWrapper) GetEvent(ctx echo.Context) error {
 
 	// Parameter object where we will unmarshal all parameters from the context
 	var params GetEventParams
+	// ------------- Optional query parameter "asOf" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "asOf", ctx.QueryParams(), &params.AsOf, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter asOf: %s", err))
+	}
+
+	// ------------- Optional query parameter "asOfPosition" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "asOfPosition", ctx.QueryParams(), &params.AsOfPosition, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter asOfPosition: %s", err))
+	}
 
 	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Accept-Datetime" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Datetime")]; found {
+		var AcceptDatetime AcceptDatetime
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Accept-Datetime, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Datetime", valueList[0], &AcceptDatetime, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Accept-Datetime: %s", err))
+		}
+
+		params.AcceptDatetime = &AcceptDatetime
+	}
 	// ------------- Optional header parameter "Strata-Min-Position" -------------
 	if valueList, found := headers[http.CanonicalHeaderKey("Strata-Min-Position")]; found {
 		var StrataMinPosition MinPosition
@@ -4465,6 +5448,48 @@ func (w *ServerInterfaceWrapper) GetEvent(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetEvent(ctx, id, params)
+	return err
+}
+
+// GetEventProof converts echo context to params.
+func (w *ServerInterfaceWrapper) GetEventProof(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id EntityID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetEventProofParams
+	// ------------- Optional query parameter "size" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "size", ctx.QueryParams(), &params.Size, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter size: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Prefer, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Prefer: %s", err))
+		}
+
+		params.Prefer = &Prefer
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetEventProof(ctx, id, params)
 	return err
 }
 
@@ -4537,7 +5562,36 @@ func (w *ServerInterfaceWrapper) ListEvidence(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter count: %s", err))
 	}
 
+	// ------------- Optional query parameter "asOf" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "asOf", ctx.QueryParams(), &params.AsOf, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter asOf: %s", err))
+	}
+
+	// ------------- Optional query parameter "asOfPosition" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "asOfPosition", ctx.QueryParams(), &params.AsOfPosition, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter asOfPosition: %s", err))
+	}
+
 	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Accept-Datetime" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Datetime")]; found {
+		var AcceptDatetime AcceptDatetime
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Accept-Datetime, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Datetime", valueList[0], &AcceptDatetime, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Accept-Datetime: %s", err))
+		}
+
+		params.AcceptDatetime = &AcceptDatetime
+	}
 	// ------------- Optional header parameter "Strata-Min-Position" -------------
 	if valueList, found := headers[http.CanonicalHeaderKey("Strata-Min-Position")]; found {
 		var StrataMinPosition MinPosition
@@ -4649,6 +5703,21 @@ func (w *ServerInterfaceWrapper) RegisterEvidence(ctx echo.Context) error {
 
 		params.ContentDigest = &ContentDigest
 	}
+	// ------------- Optional header parameter "Content-Disposition" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Content-Disposition")]; found {
+		var ContentDisposition ContentDisposition
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Content-Disposition, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Content-Disposition", valueList[0], &ContentDisposition, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Content-Disposition: %s", err))
+		}
+
+		params.ContentDisposition = &ContentDisposition
+	}
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.RegisterEvidence(ctx, params)
@@ -4668,8 +5737,36 @@ func (w *ServerInterfaceWrapper) GetEvidence(ctx echo.Context) error {
 
 	// Parameter object where we will unmarshal all parameters from the context
 	var params GetEvidenceParams
+	// ------------- Optional query parameter "asOf" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "asOf", ctx.QueryParams(), &params.AsOf, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter asOf: %s", err))
+	}
+
+	// ------------- Optional query parameter "asOfPosition" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "asOfPosition", ctx.QueryParams(), &params.AsOfPosition, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter asOfPosition: %s", err))
+	}
 
 	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Accept-Datetime" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Datetime")]; found {
+		var AcceptDatetime AcceptDatetime
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Accept-Datetime, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Datetime", valueList[0], &AcceptDatetime, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Accept-Datetime: %s", err))
+		}
+
+		params.AcceptDatetime = &AcceptDatetime
+	}
 	// ------------- Optional header parameter "Strata-Min-Position" -------------
 	if valueList, found := headers[http.CanonicalHeaderKey("Strata-Min-Position")]; found {
 		var StrataMinPosition MinPosition
@@ -4827,6 +5924,91 @@ func (w *ServerInterfaceWrapper) GetEvidenceContent(ctx echo.Context) error {
 	return err
 }
 
+// GetEvidenceDiff converts echo context to params.
+func (w *ServerInterfaceWrapper) GetEvidenceDiff(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id EntityID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetEvidenceDiffParams
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "count" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "count", ctx.QueryParams(), &params.Count, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter count: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Strata-Min-Position" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Strata-Min-Position")]; found {
+		var StrataMinPosition MinPosition
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Strata-Min-Position, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Strata-Min-Position", valueList[0], &StrataMinPosition, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Strata-Min-Position: %s", err))
+		}
+
+		params.StrataMinPosition = &StrataMinPosition
+	}
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Prefer, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Prefer: %s", err))
+		}
+
+		params.Prefer = &Prefer
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetEvidenceDiff(ctx, id, params)
+	return err
+}
+
 // ListExternalChanges converts echo context to params.
 func (w *ServerInterfaceWrapper) ListExternalChanges(ctx echo.Context) error {
 	var err error
@@ -4882,7 +6064,36 @@ func (w *ServerInterfaceWrapper) ListExternalChanges(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter count: %s", err))
 	}
 
+	// ------------- Optional query parameter "asOf" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "asOf", ctx.QueryParams(), &params.AsOf, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter asOf: %s", err))
+	}
+
+	// ------------- Optional query parameter "asOfPosition" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "asOfPosition", ctx.QueryParams(), &params.AsOfPosition, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter asOfPosition: %s", err))
+	}
+
 	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Accept-Datetime" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Datetime")]; found {
+		var AcceptDatetime AcceptDatetime
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Accept-Datetime, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Datetime", valueList[0], &AcceptDatetime, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Accept-Datetime: %s", err))
+		}
+
+		params.AcceptDatetime = &AcceptDatetime
+	}
 	// ------------- Optional header parameter "Strata-Min-Position" -------------
 	if valueList, found := headers[http.CanonicalHeaderKey("Strata-Min-Position")]; found {
 		var StrataMinPosition MinPosition
@@ -5002,7 +6213,36 @@ func (w *ServerInterfaceWrapper) ListFindings(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter count: %s", err))
 	}
 
+	// ------------- Optional query parameter "asOf" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "asOf", ctx.QueryParams(), &params.AsOf, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter asOf: %s", err))
+	}
+
+	// ------------- Optional query parameter "asOfPosition" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "asOfPosition", ctx.QueryParams(), &params.AsOfPosition, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter asOfPosition: %s", err))
+	}
+
 	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Accept-Datetime" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Datetime")]; found {
+		var AcceptDatetime AcceptDatetime
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Accept-Datetime, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Datetime", valueList[0], &AcceptDatetime, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Accept-Datetime: %s", err))
+		}
+
+		params.AcceptDatetime = &AcceptDatetime
+	}
 	// ------------- Optional header parameter "Strata-Min-Position" -------------
 	if valueList, found := headers[http.CanonicalHeaderKey("Strata-Min-Position")]; found {
 		var StrataMinPosition MinPosition
@@ -5098,8 +6338,36 @@ func (w *ServerInterfaceWrapper) GetFinding(ctx echo.Context) error {
 
 	// Parameter object where we will unmarshal all parameters from the context
 	var params GetFindingParams
+	// ------------- Optional query parameter "asOf" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "asOf", ctx.QueryParams(), &params.AsOf, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter asOf: %s", err))
+	}
+
+	// ------------- Optional query parameter "asOfPosition" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "asOfPosition", ctx.QueryParams(), &params.AsOfPosition, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter asOfPosition: %s", err))
+	}
 
 	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Accept-Datetime" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Datetime")]; found {
+		var AcceptDatetime AcceptDatetime
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Accept-Datetime, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Datetime", valueList[0], &AcceptDatetime, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Accept-Datetime: %s", err))
+		}
+
+		params.AcceptDatetime = &AcceptDatetime
+	}
 	// ------------- Optional header parameter "Strata-Min-Position" -------------
 	if valueList, found := headers[http.CanonicalHeaderKey("Strata-Min-Position")]; found {
 		var StrataMinPosition MinPosition
@@ -5656,6 +6924,91 @@ func (w *ServerInterfaceWrapper) SubmitRemediation(ctx echo.Context) error {
 	return err
 }
 
+// GetFindingDiff converts echo context to params.
+func (w *ServerInterfaceWrapper) GetFindingDiff(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id EntityID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetFindingDiffParams
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "count" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "count", ctx.QueryParams(), &params.Count, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter count: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Strata-Min-Position" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Strata-Min-Position")]; found {
+		var StrataMinPosition MinPosition
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Strata-Min-Position, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Strata-Min-Position", valueList[0], &StrataMinPosition, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Strata-Min-Position: %s", err))
+		}
+
+		params.StrataMinPosition = &StrataMinPosition
+	}
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Prefer, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Prefer: %s", err))
+		}
+
+		params.Prefer = &Prefer
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetFindingDiff(ctx, id, params)
+	return err
+}
+
 // GetFindingHistory converts echo context to params.
 func (w *ServerInterfaceWrapper) GetFindingHistory(ctx echo.Context) error {
 	var err error
@@ -5732,7 +7085,36 @@ func (w *ServerInterfaceWrapper) GetFindingHistory(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter count: %s", err))
 	}
 
+	// ------------- Optional query parameter "asOf" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "asOf", ctx.QueryParams(), &params.AsOf, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter asOf: %s", err))
+	}
+
+	// ------------- Optional query parameter "asOfPosition" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "asOfPosition", ctx.QueryParams(), &params.AsOfPosition, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter asOfPosition: %s", err))
+	}
+
 	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Accept-Datetime" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Datetime")]; found {
+		var AcceptDatetime AcceptDatetime
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Accept-Datetime, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Datetime", valueList[0], &AcceptDatetime, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Accept-Datetime: %s", err))
+		}
+
+		params.AcceptDatetime = &AcceptDatetime
+	}
 	// ------------- Optional header parameter "Strata-Min-Position" -------------
 	if valueList, found := headers[http.CanonicalHeaderKey("Strata-Min-Position")]; found {
 		var StrataMinPosition MinPosition
@@ -5810,7 +7192,36 @@ func (w *ServerInterfaceWrapper) ListImports(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter count: %s", err))
 	}
 
+	// ------------- Optional query parameter "asOf" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "asOf", ctx.QueryParams(), &params.AsOf, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter asOf: %s", err))
+	}
+
+	// ------------- Optional query parameter "asOfPosition" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "asOfPosition", ctx.QueryParams(), &params.AsOfPosition, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter asOfPosition: %s", err))
+	}
+
 	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Accept-Datetime" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Datetime")]; found {
+		var AcceptDatetime AcceptDatetime
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Accept-Datetime, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Datetime", valueList[0], &AcceptDatetime, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Accept-Datetime: %s", err))
+		}
+
+		params.AcceptDatetime = &AcceptDatetime
+	}
 	// ------------- Optional header parameter "Strata-Min-Position" -------------
 	if valueList, found := headers[http.CanonicalHeaderKey("Strata-Min-Position")]; found {
 		var StrataMinPosition MinPosition
@@ -5860,8 +7271,36 @@ func (w *ServerInterfaceWrapper) GetImport(ctx echo.Context) error {
 
 	// Parameter object where we will unmarshal all parameters from the context
 	var params GetImportParams
+	// ------------- Optional query parameter "asOf" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "asOf", ctx.QueryParams(), &params.AsOf, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter asOf: %s", err))
+	}
+
+	// ------------- Optional query parameter "asOfPosition" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "asOfPosition", ctx.QueryParams(), &params.AsOfPosition, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter asOfPosition: %s", err))
+	}
 
 	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Accept-Datetime" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Datetime")]; found {
+		var AcceptDatetime AcceptDatetime
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Accept-Datetime, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Datetime", valueList[0], &AcceptDatetime, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Accept-Datetime: %s", err))
+		}
+
+		params.AcceptDatetime = &AcceptDatetime
+	}
 	// ------------- Optional header parameter "Strata-Min-Position" -------------
 	if valueList, found := headers[http.CanonicalHeaderKey("Strata-Min-Position")]; found {
 		var StrataMinPosition MinPosition
@@ -6038,6 +7477,21 @@ func (w *ServerInterfaceWrapper) GetIndicator(ctx echo.Context) error {
 	}
 
 	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Accept-Datetime" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Datetime")]; found {
+		var AcceptDatetime AcceptDatetime
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Accept-Datetime, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Datetime", valueList[0], &AcceptDatetime, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Accept-Datetime: %s", err))
+		}
+
+		params.AcceptDatetime = &AcceptDatetime
+	}
 	// ------------- Optional header parameter "Strata-Min-Position" -------------
 	if valueList, found := headers[http.CanonicalHeaderKey("Strata-Min-Position")]; found {
 		var StrataMinPosition MinPosition
@@ -6800,7 +8254,36 @@ func (w *ServerInterfaceWrapper) GetIndicatorHistory(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter count: %s", err))
 	}
 
+	// ------------- Optional query parameter "asOf" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "asOf", ctx.QueryParams(), &params.AsOf, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter asOf: %s", err))
+	}
+
+	// ------------- Optional query parameter "asOfPosition" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "asOfPosition", ctx.QueryParams(), &params.AsOfPosition, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter asOfPosition: %s", err))
+	}
+
 	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Accept-Datetime" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Datetime")]; found {
+		var AcceptDatetime AcceptDatetime
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Accept-Datetime, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Datetime", valueList[0], &AcceptDatetime, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Accept-Datetime: %s", err))
+		}
+
+		params.AcceptDatetime = &AcceptDatetime
+	}
 	// ------------- Optional header parameter "Strata-Min-Position" -------------
 	if valueList, found := headers[http.CanonicalHeaderKey("Strata-Min-Position")]; found {
 		var StrataMinPosition MinPosition
@@ -6921,6 +8404,21 @@ func (w *ServerInterfaceWrapper) GetSeries(ctx echo.Context) error {
 	}
 
 	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Accept-Datetime" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Datetime")]; found {
+		var AcceptDatetime AcceptDatetime
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Accept-Datetime, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Datetime", valueList[0], &AcceptDatetime, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Accept-Datetime: %s", err))
+		}
+
+		params.AcceptDatetime = &AcceptDatetime
+	}
 	// ------------- Optional header parameter "Strata-Min-Position" -------------
 	if valueList, found := headers[http.CanonicalHeaderKey("Strata-Min-Position")]; found {
 		var StrataMinPosition MinPosition
@@ -7034,7 +8532,36 @@ func (w *ServerInterfaceWrapper) ListJournal(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter count: %s", err))
 	}
 
+	// ------------- Optional query parameter "asOf" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "asOf", ctx.QueryParams(), &params.AsOf, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter asOf: %s", err))
+	}
+
+	// ------------- Optional query parameter "asOfPosition" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "asOfPosition", ctx.QueryParams(), &params.AsOfPosition, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter asOfPosition: %s", err))
+	}
+
 	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Accept-Datetime" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Datetime")]; found {
+		var AcceptDatetime AcceptDatetime
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Accept-Datetime, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Datetime", valueList[0], &AcceptDatetime, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Accept-Datetime: %s", err))
+		}
+
+		params.AcceptDatetime = &AcceptDatetime
+	}
 	// ------------- Optional header parameter "Strata-Min-Position" -------------
 	if valueList, found := headers[http.CanonicalHeaderKey("Strata-Min-Position")]; found {
 		var StrataMinPosition MinPosition
@@ -7068,6 +8595,49 @@ func (w *ServerInterfaceWrapper) ListJournal(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ListJournal(ctx, params)
+	return err
+}
+
+// GetCheckpoint converts echo context to params.
+func (w *ServerInterfaceWrapper) GetCheckpoint(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetCheckpoint(ctx)
+	return err
+}
+
+// GetConsistencyProof converts echo context to params.
+func (w *ServerInterfaceWrapper) GetConsistencyProof(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetConsistencyProofParams
+	// ------------- Required query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetConsistencyProof(ctx, params)
+	return err
+}
+
+// ListLedgerKeys converts echo context to params.
+func (w *ServerInterfaceWrapper) ListLedgerKeys(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListLedgerKeys(ctx)
 	return err
 }
 
@@ -7115,8 +8685,36 @@ func (w *ServerInterfaceWrapper) GetProvenance(ctx echo.Context) error {
 
 	// Parameter object where we will unmarshal all parameters from the context
 	var params GetProvenanceParams
+	// ------------- Optional query parameter "asOf" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "asOf", ctx.QueryParams(), &params.AsOf, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter asOf: %s", err))
+	}
+
+	// ------------- Optional query parameter "asOfPosition" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "asOfPosition", ctx.QueryParams(), &params.AsOfPosition, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter asOfPosition: %s", err))
+	}
 
 	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Accept-Datetime" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Datetime")]; found {
+		var AcceptDatetime AcceptDatetime
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Accept-Datetime, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Datetime", valueList[0], &AcceptDatetime, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Accept-Datetime: %s", err))
+		}
+
+		params.AcceptDatetime = &AcceptDatetime
+	}
 	// ------------- Optional header parameter "Strata-Min-Position" -------------
 	if valueList, found := headers[http.CanonicalHeaderKey("Strata-Min-Position")]; found {
 		var StrataMinPosition MinPosition
@@ -7175,8 +8773,36 @@ func (w *ServerInterfaceWrapper) GetOrganization(ctx echo.Context) error {
 
 	// Parameter object where we will unmarshal all parameters from the context
 	var params GetOrganizationParams
+	// ------------- Optional query parameter "asOf" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "asOf", ctx.QueryParams(), &params.AsOf, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter asOf: %s", err))
+	}
+
+	// ------------- Optional query parameter "asOfPosition" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "asOfPosition", ctx.QueryParams(), &params.AsOfPosition, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter asOfPosition: %s", err))
+	}
 
 	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Accept-Datetime" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Datetime")]; found {
+		var AcceptDatetime AcceptDatetime
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Accept-Datetime, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Datetime", valueList[0], &AcceptDatetime, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Accept-Datetime: %s", err))
+		}
+
+		params.AcceptDatetime = &AcceptDatetime
+	}
 	// ------------- Optional header parameter "Strata-Min-Position" -------------
 	if valueList, found := headers[http.CanonicalHeaderKey("Strata-Min-Position")]; found {
 		var StrataMinPosition MinPosition
@@ -7288,6 +8914,84 @@ func (w *ServerInterfaceWrapper) EnrolMember(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.EnrolMember(ctx, params)
+	return err
+}
+
+// ErasePersonalData converts echo context to params.
+func (w *ServerInterfaceWrapper) ErasePersonalData(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ErasePersonalDataParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Strata-Countersignature" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Strata-Countersignature")]; found {
+		var StrataCountersignature Countersignature
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Strata-Countersignature, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Strata-Countersignature", valueList[0], &StrataCountersignature, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Strata-Countersignature: %s", err))
+		}
+
+		params.StrataCountersignature = &StrataCountersignature
+	}
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Prefer, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Prefer: %s", err))
+		}
+
+		params.Prefer = &Prefer
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ErasePersonalData(ctx, params)
 	return err
 }
 
@@ -7699,14 +9403,120 @@ func (w *ServerInterfaceWrapper) SetGovernancePolicy(ctx echo.Context) error {
 	return err
 }
 
+// GetOrganizationDiff converts echo context to params.
+func (w *ServerInterfaceWrapper) GetOrganizationDiff(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetOrganizationDiffParams
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "count" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "count", ctx.QueryParams(), &params.Count, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter count: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Strata-Min-Position" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Strata-Min-Position")]; found {
+		var StrataMinPosition MinPosition
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Strata-Min-Position, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Strata-Min-Position", valueList[0], &StrataMinPosition, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Strata-Min-Position: %s", err))
+		}
+
+		params.StrataMinPosition = &StrataMinPosition
+	}
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Prefer, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Prefer: %s", err))
+		}
+
+		params.Prefer = &Prefer
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetOrganizationDiff(ctx, params)
+	return err
+}
+
 // GetGovernancePolicy converts echo context to params.
 func (w *ServerInterfaceWrapper) GetGovernancePolicy(ctx echo.Context) error {
 	var err error
 
 	// Parameter object where we will unmarshal all parameters from the context
 	var params GetGovernancePolicyParams
+	// ------------- Optional query parameter "asOf" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "asOf", ctx.QueryParams(), &params.AsOf, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter asOf: %s", err))
+	}
+
+	// ------------- Optional query parameter "asOfPosition" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "asOfPosition", ctx.QueryParams(), &params.AsOfPosition, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter asOfPosition: %s", err))
+	}
 
 	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Accept-Datetime" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Datetime")]; found {
+		var AcceptDatetime AcceptDatetime
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Accept-Datetime, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Datetime", valueList[0], &AcceptDatetime, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Accept-Datetime: %s", err))
+		}
+
+		params.AcceptDatetime = &AcceptDatetime
+	}
 	// ------------- Optional header parameter "Strata-Min-Position" -------------
 	if valueList, found := headers[http.CanonicalHeaderKey("Strata-Min-Position")]; found {
 		var StrataMinPosition MinPosition
@@ -7792,7 +9602,36 @@ func (w *ServerInterfaceWrapper) ListLegalHolds(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter count: %s", err))
 	}
 
+	// ------------- Optional query parameter "asOf" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "asOf", ctx.QueryParams(), &params.AsOf, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter asOf: %s", err))
+	}
+
+	// ------------- Optional query parameter "asOfPosition" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "asOfPosition", ctx.QueryParams(), &params.AsOfPosition, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter asOfPosition: %s", err))
+	}
+
 	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Accept-Datetime" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Datetime")]; found {
+		var AcceptDatetime AcceptDatetime
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Accept-Datetime, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Datetime", valueList[0], &AcceptDatetime, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Accept-Datetime: %s", err))
+		}
+
+		params.AcceptDatetime = &AcceptDatetime
+	}
 	// ------------- Optional header parameter "Strata-Min-Position" -------------
 	if valueList, found := headers[http.CanonicalHeaderKey("Strata-Min-Position")]; found {
 		var StrataMinPosition MinPosition
@@ -7856,7 +9695,36 @@ func (w *ServerInterfaceWrapper) ListMembers(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter count: %s", err))
 	}
 
+	// ------------- Optional query parameter "asOf" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "asOf", ctx.QueryParams(), &params.AsOf, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter asOf: %s", err))
+	}
+
+	// ------------- Optional query parameter "asOfPosition" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "asOfPosition", ctx.QueryParams(), &params.AsOfPosition, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter asOfPosition: %s", err))
+	}
+
 	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Accept-Datetime" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Datetime")]; found {
+		var AcceptDatetime AcceptDatetime
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Accept-Datetime, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Datetime", valueList[0], &AcceptDatetime, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Accept-Datetime: %s", err))
+		}
+
+		params.AcceptDatetime = &AcceptDatetime
+	}
 	// ------------- Optional header parameter "Strata-Min-Position" -------------
 	if valueList, found := headers[http.CanonicalHeaderKey("Strata-Min-Position")]; found {
 		var StrataMinPosition MinPosition
@@ -7939,6 +9807,198 @@ func (w *ServerInterfaceWrapper) RegisterOrganization(ctx echo.Context) error {
 	return err
 }
 
+// GetOrganizationPack converts echo context to params.
+func (w *ServerInterfaceWrapper) GetOrganizationPack(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetOrganizationPackParams
+	// ------------- Optional query parameter "fromPosition" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "fromPosition", ctx.QueryParams(), &params.FromPosition, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter fromPosition: %s", err))
+	}
+
+	// ------------- Optional query parameter "toPosition" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "toPosition", ctx.QueryParams(), &params.ToPosition, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter toPosition: %s", err))
+	}
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
+	// ------------- Optional query parameter "evidence" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "evidence", ctx.QueryParams(), &params.Evidence, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter evidence: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetOrganizationPack(ctx, params)
+	return err
+}
+
+// GetStreamPack converts echo context to params.
+func (w *ServerInterfaceWrapper) GetStreamPack(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "streamId" -------------
+	var streamID string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "streamId", ctx.Param("streamId"), &streamID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter streamId: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetStreamPackParams
+	// ------------- Optional query parameter "fromPosition" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "fromPosition", ctx.QueryParams(), &params.FromPosition, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter fromPosition: %s", err))
+	}
+
+	// ------------- Optional query parameter "toPosition" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "toPosition", ctx.QueryParams(), &params.ToPosition, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter toPosition: %s", err))
+	}
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
+	// ------------- Optional query parameter "evidence" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "evidence", ctx.QueryParams(), &params.Evidence, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter evidence: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetStreamPack(ctx, streamID, params)
+	return err
+}
+
+// ListPersons converts echo context to params.
+func (w *ServerInterfaceWrapper) ListPersons(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListPersonsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "count" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "count", ctx.QueryParams(), &params.Count, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter count: %s", err))
+	}
+
+	// ------------- Optional query parameter "asOf" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "asOf", ctx.QueryParams(), &params.AsOf, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter asOf: %s", err))
+	}
+
+	// ------------- Optional query parameter "asOfPosition" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "asOfPosition", ctx.QueryParams(), &params.AsOfPosition, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter asOfPosition: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Accept-Datetime" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Datetime")]; found {
+		var AcceptDatetime AcceptDatetime
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Accept-Datetime, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Datetime", valueList[0], &AcceptDatetime, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Accept-Datetime: %s", err))
+		}
+
+		params.AcceptDatetime = &AcceptDatetime
+	}
+	// ------------- Optional header parameter "Strata-Min-Position" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Strata-Min-Position")]; found {
+		var StrataMinPosition MinPosition
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Strata-Min-Position, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Strata-Min-Position", valueList[0], &StrataMinPosition, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Strata-Min-Position: %s", err))
+		}
+
+		params.StrataMinPosition = &StrataMinPosition
+	}
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Prefer, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Prefer: %s", err))
+		}
+
+		params.Prefer = &Prefer
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListPersons(ctx, params)
+	return err
+}
+
 // GetPerson converts echo context to params.
 func (w *ServerInterfaceWrapper) GetPerson(ctx echo.Context) error {
 	var err error
@@ -7952,8 +10012,36 @@ func (w *ServerInterfaceWrapper) GetPerson(ctx echo.Context) error {
 
 	// Parameter object where we will unmarshal all parameters from the context
 	var params GetPersonParams
+	// ------------- Optional query parameter "asOf" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "asOf", ctx.QueryParams(), &params.AsOf, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter asOf: %s", err))
+	}
+
+	// ------------- Optional query parameter "asOfPosition" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "asOfPosition", ctx.QueryParams(), &params.AsOfPosition, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter asOfPosition: %s", err))
+	}
 
 	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Accept-Datetime" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Datetime")]; found {
+		var AcceptDatetime AcceptDatetime
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Accept-Datetime, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Datetime", valueList[0], &AcceptDatetime, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Accept-Datetime: %s", err))
+		}
+
+		params.AcceptDatetime = &AcceptDatetime
+	}
 	// ------------- Optional header parameter "Strata-Min-Position" -------------
 	if valueList, found := headers[http.CanonicalHeaderKey("Strata-Min-Position")]; found {
 		var StrataMinPosition MinPosition
@@ -7987,6 +10075,42 @@ func (w *ServerInterfaceWrapper) GetPerson(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetPerson(ctx, id, params)
+	return err
+}
+
+// GetReceipt converts echo context to params.
+func (w *ServerInterfaceWrapper) GetReceipt(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "commandId" -------------
+	var commandID ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "commandId", ctx.Param("commandId"), &commandID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter commandId: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetReceiptParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Prefer, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Prefer: %s", err))
+		}
+
+		params.Prefer = &Prefer
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetReceipt(ctx, commandID, params)
 	return err
 }
 
@@ -8053,7 +10177,36 @@ func (w *ServerInterfaceWrapper) GetSegregation(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter dormantDays: %s", err))
 	}
 
+	// ------------- Optional query parameter "asOf" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "asOf", ctx.QueryParams(), &params.AsOf, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter asOf: %s", err))
+	}
+
+	// ------------- Optional query parameter "asOfPosition" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "asOfPosition", ctx.QueryParams(), &params.AsOfPosition, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter asOfPosition: %s", err))
+	}
+
 	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Accept-Datetime" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Datetime")]; found {
+		var AcceptDatetime AcceptDatetime
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Accept-Datetime, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Datetime", valueList[0], &AcceptDatetime, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Accept-Datetime: %s", err))
+		}
+
+		params.AcceptDatetime = &AcceptDatetime
+	}
 	// ------------- Optional header parameter "Strata-Min-Position" -------------
 	if valueList, found := headers[http.CanonicalHeaderKey("Strata-Min-Position")]; found {
 		var StrataMinPosition MinPosition
@@ -8131,7 +10284,36 @@ func (w *ServerInterfaceWrapper) ListSources(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter count: %s", err))
 	}
 
+	// ------------- Optional query parameter "asOf" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "asOf", ctx.QueryParams(), &params.AsOf, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter asOf: %s", err))
+	}
+
+	// ------------- Optional query parameter "asOfPosition" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "asOfPosition", ctx.QueryParams(), &params.AsOfPosition, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter asOfPosition: %s", err))
+	}
+
 	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Accept-Datetime" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Datetime")]; found {
+		var AcceptDatetime AcceptDatetime
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Accept-Datetime, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Datetime", valueList[0], &AcceptDatetime, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Accept-Datetime: %s", err))
+		}
+
+		params.AcceptDatetime = &AcceptDatetime
+	}
 	// ------------- Optional header parameter "Strata-Min-Position" -------------
 	if valueList, found := headers[http.CanonicalHeaderKey("Strata-Min-Position")]; found {
 		var StrataMinPosition MinPosition
@@ -8227,8 +10409,36 @@ func (w *ServerInterfaceWrapper) GetSource(ctx echo.Context) error {
 
 	// Parameter object where we will unmarshal all parameters from the context
 	var params GetSourceParams
+	// ------------- Optional query parameter "asOf" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "asOf", ctx.QueryParams(), &params.AsOf, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter asOf: %s", err))
+	}
+
+	// ------------- Optional query parameter "asOfPosition" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "asOfPosition", ctx.QueryParams(), &params.AsOfPosition, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter asOfPosition: %s", err))
+	}
 
 	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Accept-Datetime" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Datetime")]; found {
+		var AcceptDatetime AcceptDatetime
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Accept-Datetime, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Datetime", valueList[0], &AcceptDatetime, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Accept-Datetime: %s", err))
+		}
+
+		params.AcceptDatetime = &AcceptDatetime
+	}
 	// ------------- Optional header parameter "Strata-Min-Position" -------------
 	if valueList, found := headers[http.CanonicalHeaderKey("Strata-Min-Position")]; found {
 		var StrataMinPosition MinPosition
@@ -8420,6 +10630,91 @@ func (w *ServerInterfaceWrapper) SuspendSource(ctx echo.Context) error {
 	return err
 }
 
+// GetSourceDiff converts echo context to params.
+func (w *ServerInterfaceWrapper) GetSourceDiff(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id EntityID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetSourceDiffParams
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "count" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "count", ctx.QueryParams(), &params.Count, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter count: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Strata-Min-Position" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Strata-Min-Position")]; found {
+		var StrataMinPosition MinPosition
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Strata-Min-Position, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Strata-Min-Position", valueList[0], &StrataMinPosition, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Strata-Min-Position: %s", err))
+		}
+
+		params.StrataMinPosition = &StrataMinPosition
+	}
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Prefer, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Prefer: %s", err))
+		}
+
+		params.Prefer = &Prefer
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetSourceDiff(ctx, id, params)
+	return err
+}
+
 // IngestMeasurements converts echo context to params.
 func (w *ServerInterfaceWrapper) IngestMeasurements(ctx echo.Context) error {
 	var err error
@@ -8524,7 +10819,36 @@ func (w *ServerInterfaceWrapper) ListStrategies(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter count: %s", err))
 	}
 
+	// ------------- Optional query parameter "asOf" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "asOf", ctx.QueryParams(), &params.AsOf, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter asOf: %s", err))
+	}
+
+	// ------------- Optional query parameter "asOfPosition" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "asOfPosition", ctx.QueryParams(), &params.AsOfPosition, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter asOfPosition: %s", err))
+	}
+
 	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Accept-Datetime" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Datetime")]; found {
+		var AcceptDatetime AcceptDatetime
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Accept-Datetime, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Datetime", valueList[0], &AcceptDatetime, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Accept-Datetime: %s", err))
+		}
+
+		params.AcceptDatetime = &AcceptDatetime
+	}
 	// ------------- Optional header parameter "Strata-Min-Position" -------------
 	if valueList, found := headers[http.CanonicalHeaderKey("Strata-Min-Position")]; found {
 		var StrataMinPosition MinPosition
@@ -8682,6 +11006,21 @@ func (w *ServerInterfaceWrapper) ImportStrategy(ctx echo.Context) error {
 
 		params.ContentDigest = &ContentDigest
 	}
+	// ------------- Optional header parameter "Content-Disposition" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Content-Disposition")]; found {
+		var ContentDisposition ContentDisposition
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Content-Disposition, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Content-Disposition", valueList[0], &ContentDisposition, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Content-Disposition: %s", err))
+		}
+
+		params.ContentDisposition = &ContentDisposition
+	}
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ImportStrategy(ctx, params)
@@ -8723,6 +11062,21 @@ func (w *ServerInterfaceWrapper) GetStrategy(ctx echo.Context) error {
 	}
 
 	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Accept-Datetime" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Datetime")]; found {
+		var AcceptDatetime AcceptDatetime
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Accept-Datetime, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Datetime", valueList[0], &AcceptDatetime, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Accept-Datetime: %s", err))
+		}
+
+		params.AcceptDatetime = &AcceptDatetime
+	}
 	// ------------- Optional header parameter "Strata-Min-Position" -------------
 	if valueList, found := headers[http.CanonicalHeaderKey("Strata-Min-Position")]; found {
 		var StrataMinPosition MinPosition
@@ -10195,7 +12549,36 @@ func (w *ServerInterfaceWrapper) GetStrategyHistory(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter count: %s", err))
 	}
 
+	// ------------- Optional query parameter "asOf" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "asOf", ctx.QueryParams(), &params.AsOf, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter asOf: %s", err))
+	}
+
+	// ------------- Optional query parameter "asOfPosition" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "asOfPosition", ctx.QueryParams(), &params.AsOfPosition, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter asOfPosition: %s", err))
+	}
+
 	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Accept-Datetime" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Datetime")]; found {
+		var AcceptDatetime AcceptDatetime
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Accept-Datetime, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Datetime", valueList[0], &AcceptDatetime, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Accept-Datetime: %s", err))
+		}
+
+		params.AcceptDatetime = &AcceptDatetime
+	}
 	// ------------- Optional header parameter "Strata-Min-Position" -------------
 	if valueList, found := headers[http.CanonicalHeaderKey("Strata-Min-Position")]; found {
 		var StrataMinPosition MinPosition
@@ -10302,6 +12685,21 @@ func (w *ServerInterfaceWrapper) GetScorecard(ctx echo.Context) error {
 	}
 
 	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Accept-Datetime" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Datetime")]; found {
+		var AcceptDatetime AcceptDatetime
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Accept-Datetime, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Datetime", valueList[0], &AcceptDatetime, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Accept-Datetime: %s", err))
+		}
+
+		params.AcceptDatetime = &AcceptDatetime
+	}
 	// ------------- Optional header parameter "Strata-Min-Position" -------------
 	if valueList, found := headers[http.CanonicalHeaderKey("Strata-Min-Position")]; found {
 		var StrataMinPosition MinPosition
@@ -10499,6 +12897,21 @@ func (w *ServerInterfaceWrapper) ImportRevision(ctx echo.Context) error {
 
 		params.ContentDigest = &ContentDigest
 	}
+	// ------------- Optional header parameter "Content-Disposition" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Content-Disposition")]; found {
+		var ContentDisposition ContentDisposition
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Content-Disposition, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Content-Disposition", valueList[0], &ContentDisposition, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Content-Disposition: %s", err))
+		}
+
+		params.ContentDisposition = &ContentDisposition
+	}
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ImportRevision(ctx, id, params)
@@ -10573,6 +12986,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/organization/commands/set-governance-policy", wrapper.SetGovernancePolicy, options.OperationMiddlewares["setGovernancePolicy"]...)
 	router.POST(options.BaseURL+"/v1/organization/commands/place-legal-hold", wrapper.PlaceLegalHold, options.OperationMiddlewares["placeLegalHold"]...)
 	router.POST(options.BaseURL+"/v1/organization/commands/release-legal-hold", wrapper.ReleaseLegalHold, options.OperationMiddlewares["releaseLegalHold"]...)
+	router.POST(options.BaseURL+"/v1/organization/commands/erase-personal-data", wrapper.ErasePersonalData, options.OperationMiddlewares["erasePersonalData"]...)
 	router.GET(options.BaseURL+"/v1/strategies", wrapper.ListStrategies, options.OperationMiddlewares["listStrategies"]...)
 	router.POST(options.BaseURL+"/v1/strategies", wrapper.DraftStrategy, options.OperationMiddlewares["draftStrategy"]...)
 	router.POST(options.BaseURL+"/v1/strategies/stratml", wrapper.ImportStrategy, options.OperationMiddlewares["importStrategy"]...)
@@ -10600,6 +13014,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/strategies/:id/commands/resume", wrapper.ResumeStrategy, options.OperationMiddlewares["resumeStrategy"]...)
 	router.POST(options.BaseURL+"/v1/strategies/:id/commands/close", wrapper.CloseStrategy, options.OperationMiddlewares["closeStrategy"]...)
 	router.POST(options.BaseURL+"/v1/strategies/:id/commands/attest-period", wrapper.AttestPeriod, options.OperationMiddlewares["attestPeriod"]...)
+	router.GET(options.BaseURL+"/v1/organization/diff", wrapper.GetOrganizationDiff, options.OperationMiddlewares["getOrganizationDiff"]...)
 	router.POST(options.BaseURL+"/v1/indicators", wrapper.DefineIndicator, options.OperationMiddlewares["defineIndicator"]...)
 	router.GET(options.BaseURL+"/v1/indicators/:id", wrapper.GetIndicator, options.OperationMiddlewares["getIndicator"]...)
 	router.GET(options.BaseURL+"/v1/indicators/:id/series", wrapper.GetSeries, options.OperationMiddlewares["getSeries"]...)
@@ -10623,6 +13038,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/findings", wrapper.ListFindings, options.OperationMiddlewares["listFindings"]...)
 	router.POST(options.BaseURL+"/v1/findings", wrapper.RaiseFinding, options.OperationMiddlewares["raiseFinding"]...)
 	router.GET(options.BaseURL+"/v1/findings/:id", wrapper.GetFinding, options.OperationMiddlewares["getFinding"]...)
+	router.GET(options.BaseURL+"/v1/findings/:id/diff", wrapper.GetFindingDiff, options.OperationMiddlewares["getFindingDiff"]...)
 	router.GET(options.BaseURL+"/v1/findings/:id/history", wrapper.GetFindingHistory, options.OperationMiddlewares["getFindingHistory"]...)
 	router.POST(options.BaseURL+"/v1/findings/:id/commands/assign", wrapper.AssignFinding, options.OperationMiddlewares["assignFinding"]...)
 	router.POST(options.BaseURL+"/v1/findings/:id/commands/reclassify", wrapper.ReclassifyFinding, options.OperationMiddlewares["reclassifyFinding"]...)
@@ -10634,6 +13050,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/evidence", wrapper.ListEvidence, options.OperationMiddlewares["listEvidence"]...)
 	router.POST(options.BaseURL+"/v1/evidence", wrapper.RegisterEvidence, options.OperationMiddlewares["registerEvidence"]...)
 	router.GET(options.BaseURL+"/v1/evidence/:id", wrapper.GetEvidence, options.OperationMiddlewares["getEvidence"]...)
+	router.GET(options.BaseURL+"/v1/evidence/:id/diff", wrapper.GetEvidenceDiff, options.OperationMiddlewares["getEvidenceDiff"]...)
 	router.GET(options.BaseURL+"/v1/evidence/:id/content", wrapper.GetEvidenceContent, options.OperationMiddlewares["getEvidenceContent"]...)
 	router.POST(options.BaseURL+"/v1/evidence/:id/commands/link", wrapper.LinkEvidence, options.OperationMiddlewares["linkEvidence"]...)
 	router.GET(options.BaseURL+"/v1/sources", wrapper.ListSources, options.OperationMiddlewares["listSources"]...)
@@ -10642,17 +13059,26 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/sources/:id/commands/suspend", wrapper.SuspendSource, options.OperationMiddlewares["suspendSource"]...)
 	router.POST(options.BaseURL+"/v1/sources/:id/commands/reinstate", wrapper.ReinstateSource, options.OperationMiddlewares["reinstateSource"]...)
 	router.POST(options.BaseURL+"/v1/sources/:id/measurements", wrapper.IngestMeasurements, options.OperationMiddlewares["ingestMeasurements"]...)
+	router.GET(options.BaseURL+"/v1/sources/:id/diff", wrapper.GetSourceDiff, options.OperationMiddlewares["getSourceDiff"]...)
 	router.GET(options.BaseURL+"/v1/external-changes", wrapper.ListExternalChanges, options.OperationMiddlewares["listExternalChanges"]...)
 	router.GET(options.BaseURL+"/v1/measurements/:id/provenance", wrapper.GetProvenance, options.OperationMiddlewares["getProvenance"]...)
 	router.GET(options.BaseURL+"/v1/journal", wrapper.ListJournal, options.OperationMiddlewares["listJournal"]...)
 	router.GET(options.BaseURL+"/v1/segregation", wrapper.GetSegregation, options.OperationMiddlewares["getSegregation"]...)
 	router.GET(options.BaseURL+"/v1/attestations", wrapper.ListAttestations, options.OperationMiddlewares["listAttestations"]...)
 	router.GET(options.BaseURL+"/v1/attestations/:id/changes", wrapper.GetChangesSinceAttestation, options.OperationMiddlewares["getChangesSinceAttestation"]...)
+	router.GET(options.BaseURL+"/v1/persons", wrapper.ListPersons, options.OperationMiddlewares["listPersons"]...)
 	router.GET(options.BaseURL+"/v1/persons/:id", wrapper.GetPerson, options.OperationMiddlewares["getPerson"]...)
 	router.GET(options.BaseURL+"/v1/system", wrapper.GetSystem, options.OperationMiddlewares["getSystem"]...)
 	router.GET(options.BaseURL+"/v1/events", wrapper.ListEvents, options.OperationMiddlewares["listEvents"]...)
 	router.GET(options.BaseURL+"/v1/events/stream", wrapper.StreamEvents, options.OperationMiddlewares["streamEvents"]...)
 	router.GET(options.BaseURL+"/v1/events/:id", wrapper.GetEvent, options.OperationMiddlewares["getEvent"]...)
+	router.GET(options.BaseURL+"/v1/events/:id/proof", wrapper.GetEventProof, options.OperationMiddlewares["getEventProof"]...)
+	router.GET(options.BaseURL+"/v1/packs", wrapper.GetOrganizationPack, options.OperationMiddlewares["getOrganizationPack"]...)
+	router.GET(options.BaseURL+"/v1/packs/:streamId", wrapper.GetStreamPack, options.OperationMiddlewares["getStreamPack"]...)
+	router.GET(options.BaseURL+"/v1/receipts/:commandId", wrapper.GetReceipt, options.OperationMiddlewares["getReceipt"]...)
+	router.GET(options.BaseURL+"/v1/ledger/checkpoint", wrapper.GetCheckpoint, options.OperationMiddlewares["getCheckpoint"]...)
+	router.GET(options.BaseURL+"/v1/ledger/consistency", wrapper.GetConsistencyProof, options.OperationMiddlewares["getConsistencyProof"]...)
+	router.GET(options.BaseURL+"/v1/ledger/keys", wrapper.ListLedgerKeys, options.OperationMiddlewares["listLedgerKeys"]...)
 	router.GET(options.BaseURL+"/livez", wrapper.Livez, options.OperationMiddlewares["livez"]...)
 	router.GET(options.BaseURL+"/readyz", wrapper.Readyz, options.OperationMiddlewares["readyz"]...)
 	router.GET(options.BaseURL+"/healthz", wrapper.Healthz, options.OperationMiddlewares["healthz"]...)
@@ -10669,6 +13095,7 @@ type AcceptedResponseHeaders struct {
 	Location           string
 	PreferenceApplied  string
 	RetryAfter         string
+	StrataDurability   *string
 	StrataPosition     Position
 }
 type AcceptedJSONResponse struct {
@@ -10682,6 +13109,7 @@ type DoneResponseHeaders struct {
 	IdempotentReplayed *string
 	Location           *string
 	PreferenceApplied  string
+	StrataDurability   *string
 	StrataPosition     Position
 }
 type DoneResponse struct {
@@ -10691,6 +13119,8 @@ type DoneResponse struct {
 type EvidenceChangedResponseHeaders struct {
 	ETag               string
 	IdempotentReplayed *string
+	PreferenceApplied  *string
+	StrataDurability   *string
 	StrataPosition     Position
 }
 type EvidenceChangedJSONResponse struct {
@@ -10703,6 +13133,8 @@ type EvidenceCreatedResponseHeaders struct {
 	ETag               string
 	IdempotentReplayed *string
 	Location           string
+	PreferenceApplied  *string
+	StrataDurability   *string
 	StrataPosition     Position
 }
 type EvidenceCreatedJSONResponse struct {
@@ -10716,6 +13148,8 @@ type FailedApplicationProblemPlusJSONResponse Problem
 type FindingChangedResponseHeaders struct {
 	ETag               string
 	IdempotentReplayed *string
+	PreferenceApplied  *string
+	StrataDurability   *string
 	StrataPosition     Position
 }
 type FindingChangedJSONResponse struct {
@@ -10728,6 +13162,8 @@ type FindingCreatedResponseHeaders struct {
 	ETag               string
 	IdempotentReplayed *string
 	Location           string
+	PreferenceApplied  *string
+	StrataDurability   *string
 	StrataPosition     Position
 }
 type FindingCreatedJSONResponse struct {
@@ -10741,6 +13177,8 @@ type HealthyJSONResponse HealthReport
 type IndicatorChangedResponseHeaders struct {
 	ETag               string
 	IdempotentReplayed *string
+	PreferenceApplied  *string
+	StrataDurability   *string
 	StrataPosition     Position
 }
 type IndicatorChangedJSONResponse struct {
@@ -10753,6 +13191,8 @@ type IndicatorCreatedResponseHeaders struct {
 	ETag               string
 	IdempotentReplayed *string
 	Location           string
+	PreferenceApplied  *string
+	StrataDurability   *string
 	StrataPosition     Position
 }
 type IndicatorCreatedJSONResponse struct {
@@ -10772,6 +13212,8 @@ type NotModifiedResponse struct {
 type OrganizationChangedResponseHeaders struct {
 	ETag               string
 	IdempotentReplayed *string
+	PreferenceApplied  *string
+	StrataDurability   *string
 	StrataPosition     Position
 }
 type OrganizationChangedJSONResponse struct {
@@ -10784,6 +13226,8 @@ type OrganizationCreatedResponseHeaders struct {
 	ETag               string
 	IdempotentReplayed *string
 	Location           string
+	PreferenceApplied  *string
+	StrataDurability   *string
 	StrataPosition     Position
 }
 type OrganizationCreatedJSONResponse struct {
@@ -10813,6 +13257,8 @@ type SameFileResponse struct {
 type SourceChangedResponseHeaders struct {
 	ETag               string
 	IdempotentReplayed *string
+	PreferenceApplied  *string
+	StrataDurability   *string
 	StrataPosition     Position
 }
 type SourceChangedJSONResponse struct {
@@ -10825,6 +13271,8 @@ type SourceCreatedResponseHeaders struct {
 	ETag               string
 	IdempotentReplayed *string
 	Location           string
+	PreferenceApplied  *string
+	StrataDurability   *string
 	StrataPosition     Position
 }
 type SourceCreatedJSONResponse struct {
@@ -10836,6 +13284,8 @@ type SourceCreatedJSONResponse struct {
 type StrategyChangedResponseHeaders struct {
 	ETag               string
 	IdempotentReplayed *string
+	PreferenceApplied  *string
+	StrataDurability   *string
 	StrataPosition     Position
 }
 type StrategyChangedJSONResponse struct {
@@ -10848,6 +13298,8 @@ type StrategyCreatedResponseHeaders struct {
 	ETag               string
 	IdempotentReplayed *string
 	Location           string
+	PreferenceApplied  *string
+	StrataDurability   *string
 	StrataPosition     Position
 }
 type StrategyCreatedJSONResponse struct {
@@ -10860,6 +13312,8 @@ type StrategyImportedResponseHeaders struct {
 	ETag               string
 	IdempotentReplayed *string
 	Location           string
+	PreferenceApplied  *string
+	StrataDurability   *string
 	StrataPosition     Position
 }
 type StrategyImportedJSONResponse struct {
@@ -11990,6 +14444,81 @@ func (response GetEvent5XXApplicationProblemPlusJSONResponse) VisitGetEventRespo
 	return err
 }
 
+type GetEventProofRequestObject struct {
+	ID     EntityID `json:"id"`
+	Params GetEventProofParams
+}
+
+type GetEventProofResponseObject interface {
+	VisitGetEventProofResponse(w http.ResponseWriter) error
+}
+
+type GetEventProof200ResponseHeaders struct {
+	CacheControl string
+}
+
+type GetEventProof200JSONResponse struct {
+	Body    InclusionProof
+	Headers GetEventProof200ResponseHeaders
+}
+
+func (response GetEventProof200JSONResponse) VisitGetEventProofResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetEventProof4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    RefusedResponseHeaders
+	StatusCode int
+}
+
+func (response GetEventProof4XXApplicationProblemPlusJSONResponse) VisitGetEventProofResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetEventProof5XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetEventProof5XXApplicationProblemPlusJSONResponse) VisitGetEventProofResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListEvidenceRequestObject struct {
 	Params ListEvidenceParams
 }
@@ -12091,6 +14620,12 @@ func (response RegisterEvidence201JSONResponse) VisitRegisterEvidenceResponse(w 
 		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
 	}
 	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	if response.Headers.PreferenceApplied != nil {
+		w.Header().Set("Preference-Applied", fmt.Sprint(*response.Headers.PreferenceApplied))
+	}
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(201)
 	_, err := buf.WriteTo(w)
@@ -12108,6 +14643,9 @@ func (response RegisterEvidence204Response) VisitRegisterEvidenceResponse(w http
 		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
 	}
 	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(204)
 	return nil
@@ -12266,6 +14804,12 @@ func (response LinkEvidence200JSONResponse) VisitLinkEvidenceResponse(w http.Res
 	if response.Headers.IdempotentReplayed != nil {
 		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
 	}
+	if response.Headers.PreferenceApplied != nil {
+		w.Header().Set("Preference-Applied", fmt.Sprint(*response.Headers.PreferenceApplied))
+	}
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
@@ -12283,6 +14827,9 @@ func (response LinkEvidence204Response) VisitLinkEvidenceResponse(w http.Respons
 		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
 	}
 	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(204)
 	return nil
@@ -12413,6 +14960,85 @@ type GetEvidenceContent5XXApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetEvidenceContent5XXApplicationProblemPlusJSONResponse) VisitGetEvidenceContentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetEvidenceDiffRequestObject struct {
+	ID     EntityID `json:"id"`
+	Params GetEvidenceDiffParams
+}
+
+type GetEvidenceDiffResponseObject interface {
+	VisitGetEvidenceDiffResponse(w http.ResponseWriter) error
+}
+
+type GetEvidenceDiff200ResponseHeaders struct {
+	Link           *string
+	StrataPosition Position
+}
+
+type GetEvidenceDiff200JSONResponse struct {
+	Body    Diff
+	Headers GetEvidenceDiff200ResponseHeaders
+}
+
+func (response GetEvidenceDiff200JSONResponse) VisitGetEvidenceDiffResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetEvidenceDiff4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    RefusedResponseHeaders
+	StatusCode int
+}
+
+func (response GetEvidenceDiff4XXApplicationProblemPlusJSONResponse) VisitGetEvidenceDiffResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetEvidenceDiff5XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetEvidenceDiff5XXApplicationProblemPlusJSONResponse) VisitGetEvidenceDiffResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -12603,6 +15229,12 @@ func (response RaiseFinding201JSONResponse) VisitRaiseFindingResponse(w http.Res
 		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
 	}
 	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	if response.Headers.PreferenceApplied != nil {
+		w.Header().Set("Preference-Applied", fmt.Sprint(*response.Headers.PreferenceApplied))
+	}
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(201)
 	_, err := buf.WriteTo(w)
@@ -12620,6 +15252,9 @@ func (response RaiseFinding204Response) VisitRaiseFindingResponse(w http.Respons
 		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
 	}
 	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(204)
 	return nil
@@ -12778,6 +15413,12 @@ func (response AcceptRisk200JSONResponse) VisitAcceptRiskResponse(w http.Respons
 	if response.Headers.IdempotentReplayed != nil {
 		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
 	}
+	if response.Headers.PreferenceApplied != nil {
+		w.Header().Set("Preference-Applied", fmt.Sprint(*response.Headers.PreferenceApplied))
+	}
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
@@ -12795,6 +15436,9 @@ func (response AcceptRisk204Response) VisitAcceptRiskResponse(w http.ResponseWri
 		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
 	}
 	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(204)
 	return nil
@@ -12867,6 +15511,12 @@ func (response AssignFinding200JSONResponse) VisitAssignFindingResponse(w http.R
 	if response.Headers.IdempotentReplayed != nil {
 		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
 	}
+	if response.Headers.PreferenceApplied != nil {
+		w.Header().Set("Preference-Applied", fmt.Sprint(*response.Headers.PreferenceApplied))
+	}
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
@@ -12884,6 +15534,9 @@ func (response AssignFinding204Response) VisitAssignFindingResponse(w http.Respo
 		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
 	}
 	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(204)
 	return nil
@@ -12956,6 +15609,12 @@ func (response CloseFinding200JSONResponse) VisitCloseFindingResponse(w http.Res
 	if response.Headers.IdempotentReplayed != nil {
 		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
 	}
+	if response.Headers.PreferenceApplied != nil {
+		w.Header().Set("Preference-Applied", fmt.Sprint(*response.Headers.PreferenceApplied))
+	}
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
@@ -12973,6 +15632,9 @@ func (response CloseFinding204Response) VisitCloseFindingResponse(w http.Respons
 		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
 	}
 	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(204)
 	return nil
@@ -13045,6 +15707,12 @@ func (response PlanRemediation200JSONResponse) VisitPlanRemediationResponse(w ht
 	if response.Headers.IdempotentReplayed != nil {
 		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
 	}
+	if response.Headers.PreferenceApplied != nil {
+		w.Header().Set("Preference-Applied", fmt.Sprint(*response.Headers.PreferenceApplied))
+	}
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
@@ -13062,6 +15730,9 @@ func (response PlanRemediation204Response) VisitPlanRemediationResponse(w http.R
 		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
 	}
 	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(204)
 	return nil
@@ -13134,6 +15805,12 @@ func (response ReclassifyFinding200JSONResponse) VisitReclassifyFindingResponse(
 	if response.Headers.IdempotentReplayed != nil {
 		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
 	}
+	if response.Headers.PreferenceApplied != nil {
+		w.Header().Set("Preference-Applied", fmt.Sprint(*response.Headers.PreferenceApplied))
+	}
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
@@ -13151,6 +15828,9 @@ func (response ReclassifyFinding204Response) VisitReclassifyFindingResponse(w ht
 		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
 	}
 	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(204)
 	return nil
@@ -13223,6 +15903,12 @@ func (response ReturnFinding200JSONResponse) VisitReturnFindingResponse(w http.R
 	if response.Headers.IdempotentReplayed != nil {
 		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
 	}
+	if response.Headers.PreferenceApplied != nil {
+		w.Header().Set("Preference-Applied", fmt.Sprint(*response.Headers.PreferenceApplied))
+	}
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
@@ -13240,6 +15926,9 @@ func (response ReturnFinding204Response) VisitReturnFindingResponse(w http.Respo
 		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
 	}
 	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(204)
 	return nil
@@ -13312,6 +16001,12 @@ func (response SubmitRemediation200JSONResponse) VisitSubmitRemediationResponse(
 	if response.Headers.IdempotentReplayed != nil {
 		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
 	}
+	if response.Headers.PreferenceApplied != nil {
+		w.Header().Set("Preference-Applied", fmt.Sprint(*response.Headers.PreferenceApplied))
+	}
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
@@ -13329,6 +16024,9 @@ func (response SubmitRemediation204Response) VisitSubmitRemediationResponse(w ht
 		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
 	}
 	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(204)
 	return nil
@@ -13367,6 +16065,85 @@ type SubmitRemediation5XXApplicationProblemPlusJSONResponse struct {
 }
 
 func (response SubmitRemediation5XXApplicationProblemPlusJSONResponse) VisitSubmitRemediationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFindingDiffRequestObject struct {
+	ID     EntityID `json:"id"`
+	Params GetFindingDiffParams
+}
+
+type GetFindingDiffResponseObject interface {
+	VisitGetFindingDiffResponse(w http.ResponseWriter) error
+}
+
+type GetFindingDiff200ResponseHeaders struct {
+	Link           *string
+	StrataPosition Position
+}
+
+type GetFindingDiff200JSONResponse struct {
+	Body    Diff
+	Headers GetFindingDiff200ResponseHeaders
+}
+
+func (response GetFindingDiff200JSONResponse) VisitGetFindingDiffResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFindingDiff4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    RefusedResponseHeaders
+	StatusCode int
+}
+
+func (response GetFindingDiff4XXApplicationProblemPlusJSONResponse) VisitGetFindingDiffResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFindingDiff5XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetFindingDiff5XXApplicationProblemPlusJSONResponse) VisitGetFindingDiffResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -13733,6 +16510,12 @@ func (response DefineIndicator201JSONResponse) VisitDefineIndicatorResponse(w ht
 		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
 	}
 	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	if response.Headers.PreferenceApplied != nil {
+		w.Header().Set("Preference-Applied", fmt.Sprint(*response.Headers.PreferenceApplied))
+	}
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(201)
 	_, err := buf.WriteTo(w)
@@ -13750,6 +16533,9 @@ func (response DefineIndicator204Response) VisitDefineIndicatorResponse(w http.R
 		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
 	}
 	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(204)
 	return nil
@@ -13908,6 +16694,12 @@ func (response CorrectMeasurement200JSONResponse) VisitCorrectMeasurementRespons
 	if response.Headers.IdempotentReplayed != nil {
 		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
 	}
+	if response.Headers.PreferenceApplied != nil {
+		w.Header().Set("Preference-Applied", fmt.Sprint(*response.Headers.PreferenceApplied))
+	}
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
@@ -13925,6 +16717,9 @@ func (response CorrectMeasurement204Response) VisitCorrectMeasurementResponse(w 
 		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
 	}
 	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(204)
 	return nil
@@ -13997,6 +16792,12 @@ func (response RecordMeasurement200JSONResponse) VisitRecordMeasurementResponse(
 	if response.Headers.IdempotentReplayed != nil {
 		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
 	}
+	if response.Headers.PreferenceApplied != nil {
+		w.Header().Set("Preference-Applied", fmt.Sprint(*response.Headers.PreferenceApplied))
+	}
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
@@ -14014,6 +16815,9 @@ func (response RecordMeasurement204Response) VisitRecordMeasurementResponse(w ht
 		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
 	}
 	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(204)
 	return nil
@@ -14086,6 +16890,12 @@ func (response RedefineIndicator200JSONResponse) VisitRedefineIndicatorResponse(
 	if response.Headers.IdempotentReplayed != nil {
 		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
 	}
+	if response.Headers.PreferenceApplied != nil {
+		w.Header().Set("Preference-Applied", fmt.Sprint(*response.Headers.PreferenceApplied))
+	}
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
@@ -14103,6 +16913,9 @@ func (response RedefineIndicator204Response) VisitRedefineIndicatorResponse(w ht
 		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
 	}
 	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(204)
 	return nil
@@ -14175,6 +16988,12 @@ func (response RelinkIndicator200JSONResponse) VisitRelinkIndicatorResponse(w ht
 	if response.Headers.IdempotentReplayed != nil {
 		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
 	}
+	if response.Headers.PreferenceApplied != nil {
+		w.Header().Set("Preference-Applied", fmt.Sprint(*response.Headers.PreferenceApplied))
+	}
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
@@ -14192,6 +17011,9 @@ func (response RelinkIndicator204Response) VisitRelinkIndicatorResponse(w http.R
 		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
 	}
 	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(204)
 	return nil
@@ -14264,6 +17086,12 @@ func (response RetireIndicator200JSONResponse) VisitRetireIndicatorResponse(w ht
 	if response.Headers.IdempotentReplayed != nil {
 		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
 	}
+	if response.Headers.PreferenceApplied != nil {
+		w.Header().Set("Preference-Applied", fmt.Sprint(*response.Headers.PreferenceApplied))
+	}
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
@@ -14281,6 +17109,9 @@ func (response RetireIndicator204Response) VisitRetireIndicatorResponse(w http.R
 		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
 	}
 	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(204)
 	return nil
@@ -14353,6 +17184,12 @@ func (response SetTarget200JSONResponse) VisitSetTargetResponse(w http.ResponseW
 	if response.Headers.IdempotentReplayed != nil {
 		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
 	}
+	if response.Headers.PreferenceApplied != nil {
+		w.Header().Set("Preference-Applied", fmt.Sprint(*response.Headers.PreferenceApplied))
+	}
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
@@ -14370,6 +17207,9 @@ func (response SetTarget204Response) VisitSetTargetResponse(w http.ResponseWrite
 		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
 	}
 	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(204)
 	return nil
@@ -14442,6 +17282,12 @@ func (response VoidMeasurement200JSONResponse) VisitVoidMeasurementResponse(w ht
 	if response.Headers.IdempotentReplayed != nil {
 		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
 	}
+	if response.Headers.PreferenceApplied != nil {
+		w.Header().Set("Preference-Applied", fmt.Sprint(*response.Headers.PreferenceApplied))
+	}
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
@@ -14459,6 +17305,9 @@ func (response VoidMeasurement204Response) VisitVoidMeasurementResponse(w http.R
 		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
 	}
 	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(204)
 	return nil
@@ -14834,6 +17683,226 @@ func (response ListJournal5XXApplicationProblemPlusJSONResponse) VisitListJourna
 	return err
 }
 
+type GetCheckpointRequestObject struct {
+}
+
+type GetCheckpointResponseObject interface {
+	VisitGetCheckpointResponse(w http.ResponseWriter) error
+}
+
+type GetCheckpoint200ResponseHeaders struct {
+	CacheControl string
+}
+
+type GetCheckpoint200JSONResponse struct {
+	Body    LedgerCheckpoint
+	Headers GetCheckpoint200ResponseHeaders
+}
+
+func (response GetCheckpoint200JSONResponse) VisitGetCheckpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCheckpoint4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    RefusedResponseHeaders
+	StatusCode int
+}
+
+func (response GetCheckpoint4XXApplicationProblemPlusJSONResponse) VisitGetCheckpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCheckpoint5XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetCheckpoint5XXApplicationProblemPlusJSONResponse) VisitGetCheckpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetConsistencyProofRequestObject struct {
+	Params GetConsistencyProofParams
+}
+
+type GetConsistencyProofResponseObject interface {
+	VisitGetConsistencyProofResponse(w http.ResponseWriter) error
+}
+
+type GetConsistencyProof200ResponseHeaders struct {
+	CacheControl string
+}
+
+type GetConsistencyProof200JSONResponse struct {
+	Body    ConsistencyProof
+	Headers GetConsistencyProof200ResponseHeaders
+}
+
+func (response GetConsistencyProof200JSONResponse) VisitGetConsistencyProofResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetConsistencyProof4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    RefusedResponseHeaders
+	StatusCode int
+}
+
+func (response GetConsistencyProof4XXApplicationProblemPlusJSONResponse) VisitGetConsistencyProofResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetConsistencyProof5XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetConsistencyProof5XXApplicationProblemPlusJSONResponse) VisitGetConsistencyProofResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListLedgerKeysRequestObject struct {
+}
+
+type ListLedgerKeysResponseObject interface {
+	VisitListLedgerKeysResponse(w http.ResponseWriter) error
+}
+
+type ListLedgerKeys200ResponseHeaders struct {
+	CacheControl string
+}
+
+type ListLedgerKeys200JSONResponse struct {
+	Body    LedgerKeys
+	Headers ListLedgerKeys200ResponseHeaders
+}
+
+func (response ListLedgerKeys200JSONResponse) VisitListLedgerKeysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListLedgerKeys4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    RefusedResponseHeaders
+	StatusCode int
+}
+
+func (response ListLedgerKeys4XXApplicationProblemPlusJSONResponse) VisitListLedgerKeysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListLedgerKeys5XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListLedgerKeys5XXApplicationProblemPlusJSONResponse) VisitListLedgerKeysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type RecordMeasurementsRequestObject struct {
 	Params RecordMeasurementsParams
 	Body   *RecordMeasurementsJSONRequestBody
@@ -14845,6 +17914,8 @@ type RecordMeasurementsResponseObject interface {
 
 type RecordMeasurements200ResponseHeaders struct {
 	IdempotentReplayed *string
+	PreferenceApplied  *string
+	StrataDurability   *string
 	StrataPosition     Position
 }
 
@@ -14862,6 +17933,12 @@ func (response RecordMeasurements200JSONResponse) VisitRecordMeasurementsRespons
 	w.Header().Set("Content-Type", "application/json")
 	if response.Headers.IdempotentReplayed != nil {
 		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	if response.Headers.PreferenceApplied != nil {
+		w.Header().Set("Preference-Applied", fmt.Sprint(*response.Headers.PreferenceApplied))
+	}
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
 	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(200)
@@ -15173,6 +18250,12 @@ func (response EnrolMember200JSONResponse) VisitEnrolMemberResponse(w http.Respo
 	if response.Headers.IdempotentReplayed != nil {
 		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
 	}
+	if response.Headers.PreferenceApplied != nil {
+		w.Header().Set("Preference-Applied", fmt.Sprint(*response.Headers.PreferenceApplied))
+	}
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
@@ -15190,6 +18273,9 @@ func (response EnrolMember204Response) VisitEnrolMemberResponse(w http.ResponseW
 		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
 	}
 	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(204)
 	return nil
@@ -15239,6 +18325,105 @@ func (response EnrolMember5XXApplicationProblemPlusJSONResponse) VisitEnrolMembe
 	return err
 }
 
+type ErasePersonalDataRequestObject struct {
+	Params ErasePersonalDataParams
+	Body   *ErasePersonalDataJSONRequestBody
+}
+
+type ErasePersonalDataResponseObject interface {
+	VisitErasePersonalDataResponse(w http.ResponseWriter) error
+}
+
+type ErasePersonalData200JSONResponse struct {
+	OrganizationChangedJSONResponse
+}
+
+func (response ErasePersonalData200JSONResponse) VisitErasePersonalDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	if response.Headers.PreferenceApplied != nil {
+		w.Header().Set("Preference-Applied", fmt.Sprint(*response.Headers.PreferenceApplied))
+	}
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ErasePersonalData204Response = DoneResponse
+
+func (response ErasePersonalData204Response) VisitErasePersonalDataResponse(w http.ResponseWriter) error {
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(204)
+	return nil
+}
+
+type ErasePersonalData4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    RefusedResponseHeaders
+	StatusCode int
+}
+
+func (response ErasePersonalData4XXApplicationProblemPlusJSONResponse) VisitErasePersonalDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ErasePersonalData5XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ErasePersonalData5XXApplicationProblemPlusJSONResponse) VisitErasePersonalDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GrantRoleRequestObject struct {
 	Params GrantRoleParams
 	Body   *GrantRoleJSONRequestBody
@@ -15263,6 +18448,12 @@ func (response GrantRole200JSONResponse) VisitGrantRoleResponse(w http.ResponseW
 	if response.Headers.IdempotentReplayed != nil {
 		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
 	}
+	if response.Headers.PreferenceApplied != nil {
+		w.Header().Set("Preference-Applied", fmt.Sprint(*response.Headers.PreferenceApplied))
+	}
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
@@ -15280,6 +18471,9 @@ func (response GrantRole204Response) VisitGrantRoleResponse(w http.ResponseWrite
 		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
 	}
 	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(204)
 	return nil
@@ -15353,6 +18547,12 @@ func (response OffboardMember200JSONResponse) VisitOffboardMemberResponse(w http
 	if response.Headers.IdempotentReplayed != nil {
 		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
 	}
+	if response.Headers.PreferenceApplied != nil {
+		w.Header().Set("Preference-Applied", fmt.Sprint(*response.Headers.PreferenceApplied))
+	}
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
@@ -15370,6 +18570,9 @@ func (response OffboardMember204Response) VisitOffboardMemberResponse(w http.Res
 		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
 	}
 	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(204)
 	return nil
@@ -15443,6 +18646,12 @@ func (response PlaceLegalHold200JSONResponse) VisitPlaceLegalHoldResponse(w http
 	if response.Headers.IdempotentReplayed != nil {
 		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
 	}
+	if response.Headers.PreferenceApplied != nil {
+		w.Header().Set("Preference-Applied", fmt.Sprint(*response.Headers.PreferenceApplied))
+	}
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
@@ -15460,6 +18669,9 @@ func (response PlaceLegalHold204Response) VisitPlaceLegalHoldResponse(w http.Res
 		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
 	}
 	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(204)
 	return nil
@@ -15533,6 +18745,12 @@ func (response ReleaseLegalHold200JSONResponse) VisitReleaseLegalHoldResponse(w 
 	if response.Headers.IdempotentReplayed != nil {
 		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
 	}
+	if response.Headers.PreferenceApplied != nil {
+		w.Header().Set("Preference-Applied", fmt.Sprint(*response.Headers.PreferenceApplied))
+	}
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
@@ -15550,6 +18768,9 @@ func (response ReleaseLegalHold204Response) VisitReleaseLegalHoldResponse(w http
 		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
 	}
 	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(204)
 	return nil
@@ -15623,6 +18844,12 @@ func (response RevokeRole200JSONResponse) VisitRevokeRoleResponse(w http.Respons
 	if response.Headers.IdempotentReplayed != nil {
 		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
 	}
+	if response.Headers.PreferenceApplied != nil {
+		w.Header().Set("Preference-Applied", fmt.Sprint(*response.Headers.PreferenceApplied))
+	}
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
@@ -15640,6 +18867,9 @@ func (response RevokeRole204Response) VisitRevokeRoleResponse(w http.ResponseWri
 		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
 	}
 	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(204)
 	return nil
@@ -15713,6 +18943,12 @@ func (response SetGovernancePolicy200JSONResponse) VisitSetGovernancePolicyRespo
 	if response.Headers.IdempotentReplayed != nil {
 		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
 	}
+	if response.Headers.PreferenceApplied != nil {
+		w.Header().Set("Preference-Applied", fmt.Sprint(*response.Headers.PreferenceApplied))
+	}
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
@@ -15730,6 +18966,9 @@ func (response SetGovernancePolicy204Response) VisitSetGovernancePolicyResponse(
 		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
 	}
 	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(204)
 	return nil
@@ -15768,6 +19007,84 @@ type SetGovernancePolicy5XXApplicationProblemPlusJSONResponse struct {
 }
 
 func (response SetGovernancePolicy5XXApplicationProblemPlusJSONResponse) VisitSetGovernancePolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOrganizationDiffRequestObject struct {
+	Params GetOrganizationDiffParams
+}
+
+type GetOrganizationDiffResponseObject interface {
+	VisitGetOrganizationDiffResponse(w http.ResponseWriter) error
+}
+
+type GetOrganizationDiff200ResponseHeaders struct {
+	Link           *string
+	StrataPosition Position
+}
+
+type GetOrganizationDiff200JSONResponse struct {
+	Body    Diff
+	Headers GetOrganizationDiff200ResponseHeaders
+}
+
+func (response GetOrganizationDiff200JSONResponse) VisitGetOrganizationDiffResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOrganizationDiff4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    RefusedResponseHeaders
+	StatusCode int
+}
+
+func (response GetOrganizationDiff4XXApplicationProblemPlusJSONResponse) VisitGetOrganizationDiffResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOrganizationDiff5XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetOrganizationDiff5XXApplicationProblemPlusJSONResponse) VisitGetOrganizationDiffResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -16045,6 +19362,12 @@ func (response RegisterOrganization201JSONResponse) VisitRegisterOrganizationRes
 		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
 	}
 	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	if response.Headers.PreferenceApplied != nil {
+		w.Header().Set("Preference-Applied", fmt.Sprint(*response.Headers.PreferenceApplied))
+	}
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(201)
 	_, err := buf.WriteTo(w)
@@ -16062,6 +19385,9 @@ func (response RegisterOrganization204Response) VisitRegisterOrganizationRespons
 		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
 	}
 	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(204)
 	return nil
@@ -16100,6 +19426,249 @@ type RegisterOrganization5XXApplicationProblemPlusJSONResponse struct {
 }
 
 func (response RegisterOrganization5XXApplicationProblemPlusJSONResponse) VisitRegisterOrganizationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOrganizationPackRequestObject struct {
+	Params GetOrganizationPackParams
+}
+
+type GetOrganizationPackResponseObject interface {
+	VisitGetOrganizationPackResponse(w http.ResponseWriter) error
+}
+
+type GetOrganizationPack200ResponseHeaders struct {
+	ContentDigest      string
+	ContentDisposition string
+	StrataPosition     Position
+}
+
+type GetOrganizationPack200ApplicationZipResponse struct {
+	Body          io.Reader
+	Headers       GetOrganizationPack200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetOrganizationPack200ApplicationZipResponse) VisitGetOrganizationPackResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/zip")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Content-Digest", fmt.Sprint(response.Headers.ContentDigest))
+	w.Header().Set("Content-Disposition", fmt.Sprint(response.Headers.ContentDisposition))
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetOrganizationPack4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    RefusedResponseHeaders
+	StatusCode int
+}
+
+func (response GetOrganizationPack4XXApplicationProblemPlusJSONResponse) VisitGetOrganizationPackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOrganizationPack5XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetOrganizationPack5XXApplicationProblemPlusJSONResponse) VisitGetOrganizationPackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStreamPackRequestObject struct {
+	StreamID string `json:"streamId"`
+	Params   GetStreamPackParams
+}
+
+type GetStreamPackResponseObject interface {
+	VisitGetStreamPackResponse(w http.ResponseWriter) error
+}
+
+type GetStreamPack200ResponseHeaders struct {
+	ContentDigest      string
+	ContentDisposition string
+	StrataPosition     Position
+}
+
+type GetStreamPack200ApplicationZipResponse struct {
+	Body          io.Reader
+	Headers       GetStreamPack200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetStreamPack200ApplicationZipResponse) VisitGetStreamPackResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/zip")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Content-Digest", fmt.Sprint(response.Headers.ContentDigest))
+	w.Header().Set("Content-Disposition", fmt.Sprint(response.Headers.ContentDisposition))
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetStreamPack4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    RefusedResponseHeaders
+	StatusCode int
+}
+
+func (response GetStreamPack4XXApplicationProblemPlusJSONResponse) VisitGetStreamPackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStreamPack5XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetStreamPack5XXApplicationProblemPlusJSONResponse) VisitGetStreamPackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPersonsRequestObject struct {
+	Params ListPersonsParams
+}
+
+type ListPersonsResponseObject interface {
+	VisitListPersonsResponse(w http.ResponseWriter) error
+}
+
+type ListPersons200ResponseHeaders struct {
+	Link           *string
+	StrataPosition Position
+}
+
+type ListPersons200JSONResponse struct {
+	Body    PersonPage
+	Headers ListPersons200ResponseHeaders
+}
+
+func (response ListPersons200JSONResponse) VisitListPersonsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPersons4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    RefusedResponseHeaders
+	StatusCode int
+}
+
+func (response ListPersons4XXApplicationProblemPlusJSONResponse) VisitListPersonsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPersons5XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListPersons5XXApplicationProblemPlusJSONResponse) VisitListPersonsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -16175,6 +19744,73 @@ type GetPerson5XXApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetPerson5XXApplicationProblemPlusJSONResponse) VisitGetPersonResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetReceiptRequestObject struct {
+	CommandID ID `json:"commandId"`
+	Params    GetReceiptParams
+}
+
+type GetReceiptResponseObject interface {
+	VisitGetReceiptResponse(w http.ResponseWriter) error
+}
+
+type GetReceipt200JSONResponse Receipt
+
+func (response GetReceipt200JSONResponse) VisitGetReceiptResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetReceipt4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    RefusedResponseHeaders
+	StatusCode int
+}
+
+func (response GetReceipt4XXApplicationProblemPlusJSONResponse) VisitGetReceiptResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetReceipt5XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetReceipt5XXApplicationProblemPlusJSONResponse) VisitGetReceiptResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -16427,6 +20063,12 @@ func (response RegisterSource201JSONResponse) VisitRegisterSourceResponse(w http
 		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
 	}
 	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	if response.Headers.PreferenceApplied != nil {
+		w.Header().Set("Preference-Applied", fmt.Sprint(*response.Headers.PreferenceApplied))
+	}
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(201)
 	_, err := buf.WriteTo(w)
@@ -16444,6 +20086,9 @@ func (response RegisterSource204Response) VisitRegisterSourceResponse(w http.Res
 		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
 	}
 	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(204)
 	return nil
@@ -16602,6 +20247,12 @@ func (response ReinstateSource200JSONResponse) VisitReinstateSourceResponse(w ht
 	if response.Headers.IdempotentReplayed != nil {
 		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
 	}
+	if response.Headers.PreferenceApplied != nil {
+		w.Header().Set("Preference-Applied", fmt.Sprint(*response.Headers.PreferenceApplied))
+	}
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
@@ -16619,6 +20270,9 @@ func (response ReinstateSource204Response) VisitReinstateSourceResponse(w http.R
 		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
 	}
 	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(204)
 	return nil
@@ -16691,6 +20345,12 @@ func (response SuspendSource200JSONResponse) VisitSuspendSourceResponse(w http.R
 	if response.Headers.IdempotentReplayed != nil {
 		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
 	}
+	if response.Headers.PreferenceApplied != nil {
+		w.Header().Set("Preference-Applied", fmt.Sprint(*response.Headers.PreferenceApplied))
+	}
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
@@ -16708,6 +20368,9 @@ func (response SuspendSource204Response) VisitSuspendSourceResponse(w http.Respo
 		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
 	}
 	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(204)
 	return nil
@@ -16757,6 +20420,85 @@ func (response SuspendSource5XXApplicationProblemPlusJSONResponse) VisitSuspendS
 	return err
 }
 
+type GetSourceDiffRequestObject struct {
+	ID     EntityID `json:"id"`
+	Params GetSourceDiffParams
+}
+
+type GetSourceDiffResponseObject interface {
+	VisitGetSourceDiffResponse(w http.ResponseWriter) error
+}
+
+type GetSourceDiff200ResponseHeaders struct {
+	Link           *string
+	StrataPosition Position
+}
+
+type GetSourceDiff200JSONResponse struct {
+	Body    Diff
+	Headers GetSourceDiff200ResponseHeaders
+}
+
+func (response GetSourceDiff200JSONResponse) VisitGetSourceDiffResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSourceDiff4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    RefusedResponseHeaders
+	StatusCode int
+}
+
+func (response GetSourceDiff4XXApplicationProblemPlusJSONResponse) VisitGetSourceDiffResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSourceDiff5XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetSourceDiff5XXApplicationProblemPlusJSONResponse) VisitGetSourceDiffResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type IngestMeasurementsRequestObject struct {
 	ID     EntityID `json:"id"`
 	Params IngestMeasurementsParams
@@ -16769,6 +20511,8 @@ type IngestMeasurementsResponseObject interface {
 
 type IngestMeasurements200ResponseHeaders struct {
 	IdempotentReplayed *string
+	PreferenceApplied  *string
+	StrataDurability   *string
 	StrataPosition     Position
 }
 
@@ -16786,6 +20530,12 @@ func (response IngestMeasurements200JSONResponse) VisitIngestMeasurementsRespons
 	w.Header().Set("Content-Type", "application/json")
 	if response.Headers.IdempotentReplayed != nil {
 		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	if response.Headers.PreferenceApplied != nil {
+		w.Header().Set("Preference-Applied", fmt.Sprint(*response.Headers.PreferenceApplied))
+	}
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
 	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(200)
@@ -16938,6 +20688,12 @@ func (response DraftStrategy201JSONResponse) VisitDraftStrategyResponse(w http.R
 		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
 	}
 	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	if response.Headers.PreferenceApplied != nil {
+		w.Header().Set("Preference-Applied", fmt.Sprint(*response.Headers.PreferenceApplied))
+	}
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(201)
 	_, err := buf.WriteTo(w)
@@ -16955,6 +20711,9 @@ func (response DraftStrategy204Response) VisitDraftStrategyResponse(w http.Respo
 		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
 	}
 	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(204)
 	return nil
@@ -17027,6 +20786,12 @@ func (response ImportStrategy201JSONResponse) VisitImportStrategyResponse(w http
 		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
 	}
 	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	if response.Headers.PreferenceApplied != nil {
+		w.Header().Set("Preference-Applied", fmt.Sprint(*response.Headers.PreferenceApplied))
+	}
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(201)
 	_, err := buf.WriteTo(w)
@@ -17048,6 +20813,9 @@ func (response ImportStrategy202JSONResponse) VisitImportStrategyResponse(w http
 	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
 	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
 	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(202)
 	_, err := buf.WriteTo(w)
@@ -17065,6 +20833,9 @@ func (response ImportStrategy204Response) VisitImportStrategyResponse(w http.Res
 		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
 	}
 	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(204)
 	return nil
@@ -17223,6 +20994,12 @@ func (response ActivateStrategy200JSONResponse) VisitActivateStrategyResponse(w 
 	if response.Headers.IdempotentReplayed != nil {
 		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
 	}
+	if response.Headers.PreferenceApplied != nil {
+		w.Header().Set("Preference-Applied", fmt.Sprint(*response.Headers.PreferenceApplied))
+	}
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
@@ -17240,6 +21017,9 @@ func (response ActivateStrategy204Response) VisitActivateStrategyResponse(w http
 		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
 	}
 	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(204)
 	return nil
@@ -17312,6 +21092,12 @@ func (response AddGoal200JSONResponse) VisitAddGoalResponse(w http.ResponseWrite
 	if response.Headers.IdempotentReplayed != nil {
 		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
 	}
+	if response.Headers.PreferenceApplied != nil {
+		w.Header().Set("Preference-Applied", fmt.Sprint(*response.Headers.PreferenceApplied))
+	}
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
@@ -17329,6 +21115,9 @@ func (response AddGoal204Response) VisitAddGoalResponse(w http.ResponseWriter) e
 		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
 	}
 	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(204)
 	return nil
@@ -17401,6 +21190,12 @@ func (response AddObjective200JSONResponse) VisitAddObjectiveResponse(w http.Res
 	if response.Headers.IdempotentReplayed != nil {
 		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
 	}
+	if response.Headers.PreferenceApplied != nil {
+		w.Header().Set("Preference-Applied", fmt.Sprint(*response.Headers.PreferenceApplied))
+	}
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
@@ -17418,6 +21213,9 @@ func (response AddObjective204Response) VisitAddObjectiveResponse(w http.Respons
 		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
 	}
 	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(204)
 	return nil
@@ -17490,6 +21288,12 @@ func (response AmendFrame200JSONResponse) VisitAmendFrameResponse(w http.Respons
 	if response.Headers.IdempotentReplayed != nil {
 		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
 	}
+	if response.Headers.PreferenceApplied != nil {
+		w.Header().Set("Preference-Applied", fmt.Sprint(*response.Headers.PreferenceApplied))
+	}
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
@@ -17507,6 +21311,9 @@ func (response AmendFrame204Response) VisitAmendFrameResponse(w http.ResponseWri
 		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
 	}
 	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(204)
 	return nil
@@ -17579,6 +21386,12 @@ func (response AmendGoal200JSONResponse) VisitAmendGoalResponse(w http.ResponseW
 	if response.Headers.IdempotentReplayed != nil {
 		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
 	}
+	if response.Headers.PreferenceApplied != nil {
+		w.Header().Set("Preference-Applied", fmt.Sprint(*response.Headers.PreferenceApplied))
+	}
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
@@ -17596,6 +21409,9 @@ func (response AmendGoal204Response) VisitAmendGoalResponse(w http.ResponseWrite
 		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
 	}
 	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(204)
 	return nil
@@ -17668,6 +21484,12 @@ func (response AmendObjective200JSONResponse) VisitAmendObjectiveResponse(w http
 	if response.Headers.IdempotentReplayed != nil {
 		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
 	}
+	if response.Headers.PreferenceApplied != nil {
+		w.Header().Set("Preference-Applied", fmt.Sprint(*response.Headers.PreferenceApplied))
+	}
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
@@ -17685,6 +21507,9 @@ func (response AmendObjective204Response) VisitAmendObjectiveResponse(w http.Res
 		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
 	}
 	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(204)
 	return nil
@@ -17757,6 +21582,12 @@ func (response ApproveStrategy200JSONResponse) VisitApproveStrategyResponse(w ht
 	if response.Headers.IdempotentReplayed != nil {
 		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
 	}
+	if response.Headers.PreferenceApplied != nil {
+		w.Header().Set("Preference-Applied", fmt.Sprint(*response.Headers.PreferenceApplied))
+	}
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
@@ -17774,6 +21605,9 @@ func (response ApproveStrategy204Response) VisitApproveStrategyResponse(w http.R
 		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
 	}
 	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(204)
 	return nil
@@ -17846,6 +21680,12 @@ func (response AttestPeriod200JSONResponse) VisitAttestPeriodResponse(w http.Res
 	if response.Headers.IdempotentReplayed != nil {
 		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
 	}
+	if response.Headers.PreferenceApplied != nil {
+		w.Header().Set("Preference-Applied", fmt.Sprint(*response.Headers.PreferenceApplied))
+	}
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
@@ -17863,6 +21703,9 @@ func (response AttestPeriod204Response) VisitAttestPeriodResponse(w http.Respons
 		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
 	}
 	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(204)
 	return nil
@@ -17935,6 +21778,12 @@ func (response CloseStrategy200JSONResponse) VisitCloseStrategyResponse(w http.R
 	if response.Headers.IdempotentReplayed != nil {
 		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
 	}
+	if response.Headers.PreferenceApplied != nil {
+		w.Header().Set("Preference-Applied", fmt.Sprint(*response.Headers.PreferenceApplied))
+	}
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
@@ -17952,6 +21801,9 @@ func (response CloseStrategy204Response) VisitCloseStrategyResponse(w http.Respo
 		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
 	}
 	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(204)
 	return nil
@@ -18024,6 +21876,12 @@ func (response MoveObjective200JSONResponse) VisitMoveObjectiveResponse(w http.R
 	if response.Headers.IdempotentReplayed != nil {
 		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
 	}
+	if response.Headers.PreferenceApplied != nil {
+		w.Header().Set("Preference-Applied", fmt.Sprint(*response.Headers.PreferenceApplied))
+	}
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
@@ -18041,6 +21899,9 @@ func (response MoveObjective204Response) VisitMoveObjectiveResponse(w http.Respo
 		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
 	}
 	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(204)
 	return nil
@@ -18113,6 +21974,12 @@ func (response OpenRevision200JSONResponse) VisitOpenRevisionResponse(w http.Res
 	if response.Headers.IdempotentReplayed != nil {
 		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
 	}
+	if response.Headers.PreferenceApplied != nil {
+		w.Header().Set("Preference-Applied", fmt.Sprint(*response.Headers.PreferenceApplied))
+	}
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
@@ -18130,6 +21997,9 @@ func (response OpenRevision204Response) VisitOpenRevisionResponse(w http.Respons
 		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
 	}
 	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(204)
 	return nil
@@ -18202,6 +22072,12 @@ func (response PutOnHold200JSONResponse) VisitPutOnHoldResponse(w http.ResponseW
 	if response.Headers.IdempotentReplayed != nil {
 		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
 	}
+	if response.Headers.PreferenceApplied != nil {
+		w.Header().Set("Preference-Applied", fmt.Sprint(*response.Headers.PreferenceApplied))
+	}
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
@@ -18219,6 +22095,9 @@ func (response PutOnHold204Response) VisitPutOnHoldResponse(w http.ResponseWrite
 		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
 	}
 	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(204)
 	return nil
@@ -18291,6 +22170,12 @@ func (response RequestChanges200JSONResponse) VisitRequestChangesResponse(w http
 	if response.Headers.IdempotentReplayed != nil {
 		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
 	}
+	if response.Headers.PreferenceApplied != nil {
+		w.Header().Set("Preference-Applied", fmt.Sprint(*response.Headers.PreferenceApplied))
+	}
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
@@ -18308,6 +22193,9 @@ func (response RequestChanges204Response) VisitRequestChangesResponse(w http.Res
 		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
 	}
 	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(204)
 	return nil
@@ -18380,6 +22268,12 @@ func (response ResumeStrategy200JSONResponse) VisitResumeStrategyResponse(w http
 	if response.Headers.IdempotentReplayed != nil {
 		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
 	}
+	if response.Headers.PreferenceApplied != nil {
+		w.Header().Set("Preference-Applied", fmt.Sprint(*response.Headers.PreferenceApplied))
+	}
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
@@ -18397,6 +22291,9 @@ func (response ResumeStrategy204Response) VisitResumeStrategyResponse(w http.Res
 		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
 	}
 	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(204)
 	return nil
@@ -18469,6 +22366,12 @@ func (response RetireGoal200JSONResponse) VisitRetireGoalResponse(w http.Respons
 	if response.Headers.IdempotentReplayed != nil {
 		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
 	}
+	if response.Headers.PreferenceApplied != nil {
+		w.Header().Set("Preference-Applied", fmt.Sprint(*response.Headers.PreferenceApplied))
+	}
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
@@ -18486,6 +22389,9 @@ func (response RetireGoal204Response) VisitRetireGoalResponse(w http.ResponseWri
 		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
 	}
 	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(204)
 	return nil
@@ -18558,6 +22464,12 @@ func (response RetireObjective200JSONResponse) VisitRetireObjectiveResponse(w ht
 	if response.Headers.IdempotentReplayed != nil {
 		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
 	}
+	if response.Headers.PreferenceApplied != nil {
+		w.Header().Set("Preference-Applied", fmt.Sprint(*response.Headers.PreferenceApplied))
+	}
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
@@ -18575,6 +22487,9 @@ func (response RetireObjective204Response) VisitRetireObjectiveResponse(w http.R
 		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
 	}
 	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(204)
 	return nil
@@ -18647,6 +22562,12 @@ func (response SubmitStrategy200JSONResponse) VisitSubmitStrategyResponse(w http
 	if response.Headers.IdempotentReplayed != nil {
 		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
 	}
+	if response.Headers.PreferenceApplied != nil {
+		w.Header().Set("Preference-Applied", fmt.Sprint(*response.Headers.PreferenceApplied))
+	}
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
@@ -18664,6 +22585,9 @@ func (response SubmitStrategy204Response) VisitSubmitStrategyResponse(w http.Res
 		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
 	}
 	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(204)
 	return nil
@@ -18736,6 +22660,12 @@ func (response WithdrawRevision200JSONResponse) VisitWithdrawRevisionResponse(w 
 	if response.Headers.IdempotentReplayed != nil {
 		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
 	}
+	if response.Headers.PreferenceApplied != nil {
+		w.Header().Set("Preference-Applied", fmt.Sprint(*response.Headers.PreferenceApplied))
+	}
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
@@ -18753,6 +22683,9 @@ func (response WithdrawRevision204Response) VisitWithdrawRevisionResponse(w http
 		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
 	}
 	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(204)
 	return nil
@@ -19168,6 +23101,12 @@ func (response ImportRevision201JSONResponse) VisitImportRevisionResponse(w http
 		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
 	}
 	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	if response.Headers.PreferenceApplied != nil {
+		w.Header().Set("Preference-Applied", fmt.Sprint(*response.Headers.PreferenceApplied))
+	}
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(201)
 	_, err := buf.WriteTo(w)
@@ -19189,6 +23128,9 @@ func (response ImportRevision202JSONResponse) VisitImportRevisionResponse(w http
 	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
 	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
 	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(202)
 	_, err := buf.WriteTo(w)
@@ -19206,6 +23148,9 @@ func (response ImportRevision204Response) VisitImportRevisionResponse(w http.Res
 		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
 	}
 	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	if response.Headers.StrataDurability != nil {
+		w.Header().Set("Strata-Durability", fmt.Sprint(*response.Headers.StrataDurability))
+	}
 	w.Header().Set("Strata-Position", fmt.Sprint(response.Headers.StrataPosition))
 	w.WriteHeader(204)
 	return nil
@@ -19375,6 +23320,9 @@ type StrictServerInterface interface {
 	// GetEvent One event as it was recorded
 	// (GET /v1/events/{id})
 	GetEvent(ctx context.Context, request GetEventRequestObject) (GetEventResponseObject, error)
+	// GetEventProof That an event is in the sealed log
+	// (GET /v1/events/{id}/proof)
+	GetEventProof(ctx context.Context, request GetEventProofRequestObject) (GetEventProofResponseObject, error)
 	// ListEvidence Evidence, the earliest first
 	// (GET /v1/evidence)
 	ListEvidence(ctx context.Context, request ListEvidenceRequestObject) (ListEvidenceResponseObject, error)
@@ -19390,6 +23338,9 @@ type StrictServerInterface interface {
 	// GetEvidenceContent The bytes of a piece of evidence
 	// (GET /v1/evidence/{id}/content)
 	GetEvidenceContent(ctx context.Context, request GetEvidenceContentRequestObject) (GetEvidenceContentResponseObject, error)
+	// GetEvidenceDiff What differs between two points of a piece of evidence's history, and who made it so
+	// (GET /v1/evidence/{id}/diff)
+	GetEvidenceDiff(ctx context.Context, request GetEvidenceDiffRequestObject) (GetEvidenceDiffResponseObject, error)
 	// ListExternalChanges What came from outside, the earliest first
 	// (GET /v1/external-changes)
 	ListExternalChanges(ctx context.Context, request ListExternalChangesRequestObject) (ListExternalChangesResponseObject, error)
@@ -19423,6 +23374,9 @@ type StrictServerInterface interface {
 	// SubmitRemediation Say that the plan was carried out, with evidence
 	// (POST /v1/findings/{id}/commands/submit-remediation)
 	SubmitRemediation(ctx context.Context, request SubmitRemediationRequestObject) (SubmitRemediationResponseObject, error)
+	// GetFindingDiff What differs between two points of a finding's history, and who made it so
+	// (GET /v1/findings/{id}/diff)
+	GetFindingDiff(ctx context.Context, request GetFindingDiffRequestObject) (GetFindingDiffResponseObject, error)
 	// GetFindingHistory What happened to a finding, oldest first
 	// (GET /v1/findings/{id}/history)
 	GetFindingHistory(ctx context.Context, request GetFindingHistoryRequestObject) (GetFindingHistoryResponseObject, error)
@@ -19462,7 +23416,7 @@ type StrictServerInterface interface {
 	// VoidMeasurement Withdraw the live value of a measurement
 	// (POST /v1/indicators/{id}/commands/void)
 	VoidMeasurement(ctx context.Context, request VoidMeasurementRequestObject) (VoidMeasurementResponseObject, error)
-	// GetIndicatorDiff What differs between two points of an indicator's history
+	// GetIndicatorDiff What differs between two points of an indicator's history, and who made it so
 	// (GET /v1/indicators/{id}/diff)
 	GetIndicatorDiff(ctx context.Context, request GetIndicatorDiffRequestObject) (GetIndicatorDiffResponseObject, error)
 	// GetIndicatorHistory What happened to an indicator, oldest first
@@ -19474,6 +23428,15 @@ type StrictServerInterface interface {
 	// ListJournal The journal, the earliest first
 	// (GET /v1/journal)
 	ListJournal(ctx context.Context, request ListJournalRequestObject) (ListJournalResponseObject, error)
+	// GetCheckpoint The newest signed checkpoint of the log
+	// (GET /v1/ledger/checkpoint)
+	GetCheckpoint(ctx context.Context, request GetCheckpointRequestObject) (GetCheckpointResponseObject, error)
+	// GetConsistencyProof That a tree continues another
+	// (GET /v1/ledger/consistency)
+	GetConsistencyProof(ctx context.Context, request GetConsistencyProofRequestObject) (GetConsistencyProofResponseObject, error)
+	// ListLedgerKeys The keys that have signed checkpoints
+	// (GET /v1/ledger/keys)
+	ListLedgerKeys(ctx context.Context, request ListLedgerKeysRequestObject) (ListLedgerKeysResponseObject, error)
 	// RecordMeasurements Record, correct and void up to 1,000 measurements
 	// (POST /v1/measurements)
 	RecordMeasurements(ctx context.Context, request RecordMeasurementsRequestObject) (RecordMeasurementsResponseObject, error)
@@ -19489,6 +23452,9 @@ type StrictServerInterface interface {
 	// EnrolMember Enrol a member
 	// (POST /v1/organization/commands/enrol-member)
 	EnrolMember(ctx context.Context, request EnrolMemberRequestObject) (EnrolMemberResponseObject, error)
+	// ErasePersonalData Make what says who a person is unreadable for ever
+	// (POST /v1/organization/commands/erase-personal-data)
+	ErasePersonalData(ctx context.Context, request ErasePersonalDataRequestObject) (ErasePersonalDataResponseObject, error)
 	// GrantRole Grant a role
 	// (POST /v1/organization/commands/grant-role)
 	GrantRole(ctx context.Context, request GrantRoleRequestObject) (GrantRoleResponseObject, error)
@@ -19507,6 +23473,9 @@ type StrictServerInterface interface {
 	// SetGovernancePolicy Set the rules the organization governs itself by
 	// (POST /v1/organization/commands/set-governance-policy)
 	SetGovernancePolicy(ctx context.Context, request SetGovernancePolicyRequestObject) (SetGovernancePolicyResponseObject, error)
+	// GetOrganizationDiff What differs between two points of the organization's (policy, members, roles, legal holds) history, and who made it so
+	// (GET /v1/organization/diff)
+	GetOrganizationDiff(ctx context.Context, request GetOrganizationDiffRequestObject) (GetOrganizationDiffResponseObject, error)
 	// GetGovernancePolicy The rules the organization governs itself by, and who set them
 	// (GET /v1/organization/governance-policy)
 	GetGovernancePolicy(ctx context.Context, request GetGovernancePolicyRequestObject) (GetGovernancePolicyResponseObject, error)
@@ -19519,9 +23488,21 @@ type StrictServerInterface interface {
 	// RegisterOrganization Register an organization
 	// (POST /v1/organizations)
 	RegisterOrganization(ctx context.Context, request RegisterOrganizationRequestObject) (RegisterOrganizationResponseObject, error)
+	// GetOrganizationPack An evidence pack of the organization
+	// (GET /v1/packs)
+	GetOrganizationPack(ctx context.Context, request GetOrganizationPackRequestObject) (GetOrganizationPackResponseObject, error)
+	// GetStreamPack An evidence pack of one entity
+	// (GET /v1/packs/{streamId})
+	GetStreamPack(ctx context.Context, request GetStreamPackRequestObject) (GetStreamPackResponseObject, error)
+	// ListPersons Whose personal data the organization has
+	// (GET /v1/persons)
+	ListPersons(ctx context.Context, request ListPersonsRequestObject) (ListPersonsResponseObject, error)
 	// GetPerson Where a person occurs, and until when that must be kept
 	// (GET /v1/persons/{id})
 	GetPerson(ctx context.Context, request GetPersonRequestObject) (GetPersonResponseObject, error)
+	// GetReceipt The receipt of a command
+	// (GET /v1/receipts/{commandId})
+	GetReceipt(ctx context.Context, request GetReceiptRequestObject) (GetReceiptResponseObject, error)
 	// GetSchema The JSON Schema of an event type
 	// (GET /v1/schemas/{name})
 	GetSchema(ctx context.Context, request GetSchemaRequestObject) (GetSchemaResponseObject, error)
@@ -19543,6 +23524,9 @@ type StrictServerInterface interface {
 	// SuspendSource Take nothing more from a source
 	// (POST /v1/sources/{id}/commands/suspend)
 	SuspendSource(ctx context.Context, request SuspendSourceRequestObject) (SuspendSourceResponseObject, error)
+	// GetSourceDiff What differs between two points of a source's history, and who made it so
+	// (GET /v1/sources/{id}/diff)
+	GetSourceDiff(ctx context.Context, request GetSourceDiffRequestObject) (GetSourceDiffResponseObject, error)
 	// IngestMeasurements Bring in measurements as a registered source
 	// (POST /v1/sources/{id}/measurements)
 	IngestMeasurements(ctx context.Context, request IngestMeasurementsRequestObject) (IngestMeasurementsResponseObject, error)
@@ -19612,7 +23596,7 @@ type StrictServerInterface interface {
 	// WithdrawRevision Give the working revision up
 	// (POST /v1/strategies/{id}/commands/withdraw-revision)
 	WithdrawRevision(ctx context.Context, request WithdrawRevisionRequestObject) (WithdrawRevisionResponseObject, error)
-	// GetStrategyDiff What differs between two points of a strategy's history
+	// GetStrategyDiff What differs between two points of a strategy's history, and who made it so
 	// (GET /v1/strategies/{id}/diff)
 	GetStrategyDiff(ctx context.Context, request GetStrategyDiffRequestObject) (GetStrategyDiffResponseObject, error)
 	// GetStrategyHistory What happened to a strategy, oldest first
@@ -20038,6 +24022,32 @@ func (sh *strictHandler) GetEvent(ctx echo.Context, id EntityID, params GetEvent
 	return nil
 }
 
+// GetEventProof operation middleware
+func (sh *strictHandler) GetEventProof(ctx echo.Context, id EntityID, params GetEventProofParams) error {
+	var request GetEventProofRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetEventProof(ctx.Request().Context(), request.(GetEventProofRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetEventProof")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetEventProofResponseObject); ok {
+		return validResponse.VisitGetEventProofResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListEvidence operation middleware
 func (sh *strictHandler) ListEvidence(ctx echo.Context, params ListEvidenceParams) error {
 	var request ListEvidenceRequestObject
@@ -20185,6 +24195,32 @@ func (sh *strictHandler) GetEvidenceContent(ctx echo.Context, id EntityID, param
 		return err
 	} else if validResponse, ok := response.(GetEvidenceContentResponseObject); ok {
 		return validResponse.VisitGetEvidenceContentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetEvidenceDiff operation middleware
+func (sh *strictHandler) GetEvidenceDiff(ctx echo.Context, id EntityID, params GetEvidenceDiffParams) error {
+	var request GetEvidenceDiffRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetEvidenceDiff(ctx.Request().Context(), request.(GetEvidenceDiffRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetEvidenceDiff")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetEvidenceDiffResponseObject); ok {
+		return validResponse.VisitGetEvidenceDiffResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -20652,6 +24688,32 @@ func (sh *strictHandler) SubmitRemediation(ctx echo.Context, id EntityID, params
 		return err
 	} else if validResponse, ok := response.(SubmitRemediationResponseObject); ok {
 		return validResponse.VisitSubmitRemediationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetFindingDiff operation middleware
+func (sh *strictHandler) GetFindingDiff(ctx echo.Context, id EntityID, params GetFindingDiffParams) error {
+	var request GetFindingDiffRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetFindingDiff(ctx.Request().Context(), request.(GetFindingDiffRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetFindingDiff")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetFindingDiffResponseObject); ok {
+		return validResponse.VisitGetFindingDiffResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -21281,6 +25343,77 @@ func (sh *strictHandler) ListJournal(ctx echo.Context, params ListJournalParams)
 	return nil
 }
 
+// GetCheckpoint operation middleware
+func (sh *strictHandler) GetCheckpoint(ctx echo.Context) error {
+	var request GetCheckpointRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetCheckpoint(ctx.Request().Context(), request.(GetCheckpointRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetCheckpoint")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetCheckpointResponseObject); ok {
+		return validResponse.VisitGetCheckpointResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetConsistencyProof operation middleware
+func (sh *strictHandler) GetConsistencyProof(ctx echo.Context, params GetConsistencyProofParams) error {
+	var request GetConsistencyProofRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetConsistencyProof(ctx.Request().Context(), request.(GetConsistencyProofRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetConsistencyProof")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetConsistencyProofResponseObject); ok {
+		return validResponse.VisitGetConsistencyProofResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListLedgerKeys operation middleware
+func (sh *strictHandler) ListLedgerKeys(ctx echo.Context) error {
+	var request ListLedgerKeysRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListLedgerKeys(ctx.Request().Context(), request.(ListLedgerKeysRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListLedgerKeys")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListLedgerKeysResponseObject); ok {
+		return validResponse.VisitListLedgerKeysResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // RecordMeasurements operation middleware
 func (sh *strictHandler) RecordMeasurements(ctx echo.Context, params RecordMeasurementsParams) error {
 	var request RecordMeasurementsRequestObject
@@ -21447,6 +25580,54 @@ func (sh *strictHandler) EnrolMember(ctx echo.Context, params EnrolMemberParams)
 		return err
 	} else if validResponse, ok := response.(EnrolMemberResponseObject); ok {
 		return validResponse.VisitEnrolMemberResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ErasePersonalData operation middleware
+func (sh *strictHandler) ErasePersonalData(ctx echo.Context, params ErasePersonalDataParams) error {
+	var request ErasePersonalDataRequestObject
+
+	request.Params = params
+
+	var body ErasePersonalDataJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ErasePersonalData(ctx.Request().Context(), request.(ErasePersonalDataRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ErasePersonalData")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ErasePersonalDataResponseObject); ok {
+		return validResponse.VisitErasePersonalDataResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -21741,6 +25922,31 @@ func (sh *strictHandler) SetGovernancePolicy(ctx echo.Context, params SetGoverna
 	return nil
 }
 
+// GetOrganizationDiff operation middleware
+func (sh *strictHandler) GetOrganizationDiff(ctx echo.Context, params GetOrganizationDiffParams) error {
+	var request GetOrganizationDiffRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetOrganizationDiff(ctx.Request().Context(), request.(GetOrganizationDiffRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetOrganizationDiff")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetOrganizationDiffResponseObject); ok {
+		return validResponse.VisitGetOrganizationDiffResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // GetGovernancePolicy operation middleware
 func (sh *strictHandler) GetGovernancePolicy(ctx echo.Context, params GetGovernancePolicyParams) error {
 	var request GetGovernancePolicyRequestObject
@@ -21864,6 +26070,82 @@ func (sh *strictHandler) RegisterOrganization(ctx echo.Context, params RegisterO
 	return nil
 }
 
+// GetOrganizationPack operation middleware
+func (sh *strictHandler) GetOrganizationPack(ctx echo.Context, params GetOrganizationPackParams) error {
+	var request GetOrganizationPackRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetOrganizationPack(ctx.Request().Context(), request.(GetOrganizationPackRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetOrganizationPack")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetOrganizationPackResponseObject); ok {
+		return validResponse.VisitGetOrganizationPackResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetStreamPack operation middleware
+func (sh *strictHandler) GetStreamPack(ctx echo.Context, streamID string, params GetStreamPackParams) error {
+	var request GetStreamPackRequestObject
+
+	request.StreamID = streamID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetStreamPack(ctx.Request().Context(), request.(GetStreamPackRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetStreamPack")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetStreamPackResponseObject); ok {
+		return validResponse.VisitGetStreamPackResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListPersons operation middleware
+func (sh *strictHandler) ListPersons(ctx echo.Context, params ListPersonsParams) error {
+	var request ListPersonsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListPersons(ctx.Request().Context(), request.(ListPersonsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListPersons")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListPersonsResponseObject); ok {
+		return validResponse.VisitListPersonsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // GetPerson operation middleware
 func (sh *strictHandler) GetPerson(ctx echo.Context, id EntityID, params GetPersonParams) error {
 	var request GetPersonRequestObject
@@ -21884,6 +26166,32 @@ func (sh *strictHandler) GetPerson(ctx echo.Context, id EntityID, params GetPers
 		return err
 	} else if validResponse, ok := response.(GetPersonResponseObject); ok {
 		return validResponse.VisitGetPersonResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetReceipt operation middleware
+func (sh *strictHandler) GetReceipt(ctx echo.Context, commandID ID, params GetReceiptParams) error {
+	var request GetReceiptRequestObject
+
+	request.CommandID = commandID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetReceipt(ctx.Request().Context(), request.(GetReceiptRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetReceipt")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetReceiptResponseObject); ok {
+		return validResponse.VisitGetReceiptResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -22132,6 +26440,32 @@ func (sh *strictHandler) SuspendSource(ctx echo.Context, id EntityID, params Sus
 		return err
 	} else if validResponse, ok := response.(SuspendSourceResponseObject); ok {
 		return validResponse.VisitSuspendSourceResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetSourceDiff operation middleware
+func (sh *strictHandler) GetSourceDiff(ctx echo.Context, id EntityID, params GetSourceDiffParams) error {
+	var request GetSourceDiffRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetSourceDiff(ctx.Request().Context(), request.(GetSourceDiffRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetSourceDiff")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetSourceDiffResponseObject); ok {
+		return validResponse.VisitGetSourceDiffResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -10,6 +10,7 @@ import (
 	"strata.dev/strata/domain/fact"
 	"strata.dev/strata/domain/indicator"
 	"strata.dev/strata/domain/organization"
+	"strata.dev/strata/domain/sealed"
 	"strata.dev/strata/domain/source"
 	"strata.dev/strata/domain/strategy"
 )
@@ -22,7 +23,13 @@ func (w *World) second() fact.Second {
 
 // govern sets a policy, places or releases a legal hold, or brings in a document.
 func (w *World) govern() {
-	switch w.pick(6) {
+	switch w.pick(7) {
+	case 4:
+		e := organization.PersonalDataErased{
+			RequestID: uuid.NewString(), SubjectID: Somebody, Basis: "a request", KeyIDs: []string{Somebody},
+			RequestedBy: w.others[1].ID, AuthorizedBy: w.others[0].ID,
+		}
+		w.Organization = w.Organization.Apply(w.Log.Record(w.ID, "organization-"+w.ID.String(), w.others[0], e)[0], e)
 	case 0, 1:
 		p := organization.DefaultPolicy()
 		p.Quorum.N, p.RetentionYears = 1+w.pick(4), 1+w.pick(20)
@@ -48,6 +55,7 @@ func (w *World) bringIn() {
 	var e any = source.IngestRejected{MessageID: id, PayloadSHA256: sum, Size: 10, Code: "malformed", Line: 1 + w.pick(9)}
 	if w.pick(2) == 0 {
 		e = source.ImportAccepted{
+			Subjects: []string{Somebody}, Submitter: Sealed(Somebody, "secret-name"), FileName: Sealed(sealed.Document(sum), "secret-name.xml"),
 			ImportID: id, DocumentSHA256: sum, Size: 1 + w.pick(1000), ContentHash: sum, Format: source.Part2, DocumentType: "Strategic_Plan",
 			Counts: source.Counts{Goals: w.pick(9)}, DeviationCounts: []source.CodeCount{{Code: "placeholder", Count: 1 + w.pick(3)}},
 			Deviations: []source.Deviation{{Code: "placeholder", Line: 3, Column: 1, Path: "/x"}},

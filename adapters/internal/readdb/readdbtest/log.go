@@ -39,6 +39,19 @@ func (l *Log) Now() time.Time {
 
 func (l *Log) now() time.Time { return start.Add(time.Duration(len(l.events)) * time.Second) }
 
+// UpTo is the log as if it had been restored to a position: it goes on from there
+// by itself.
+func (l *Log) UpTo(position int64) *Log {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c := NewLog()
+	c.events = append(c.events, l.events[:position]...)
+	for _, e := range c.events {
+		c.versions[e.StreamID], c.sequences[e.OrganizationID] = e.Version, e.OrganizationSequence
+	}
+	return c
+}
+
 // Record appends domain events to a stream and gives the actors as a fold sees them.
 func (l *Log) Record(organization uuid.UUID, streamID string, by fact.Actor, events ...any) []fact.Actor {
 	actors := make([]fact.Actor, len(events))

@@ -16,6 +16,7 @@ import (
 	"strata.dev/strata/domain/finding"
 	"strata.dev/strata/domain/indicator"
 	"strata.dev/strata/domain/journal"
+	"strata.dev/strata/domain/sealed"
 	"strata.dev/strata/domain/severity"
 	"strata.dev/strata/domain/source"
 )
@@ -177,9 +178,10 @@ func (w *World) Collect() *Evidence {
 	e := &Evidence{ID: uuid.New()}
 	sum := sha256.Sum256([]byte(w.text("bytes")))
 	inside := []string{uuid.NewString(), uuid.NewString()}[:w.pick(3)]
+	digest := hex.EncodeToString(sum[:])
 	w.evidence(e, w.auditor, evidence.RegisterEvidence{
-		EvidenceID: e.ID.String(), Kind: []evidence.Kind{evidence.Document, evidence.Message}[w.pick(2)], SHA256: hex.EncodeToString(sum[:]),
-		Size: int64(1 + w.pick(1000)), MediaType: "application/pdf", StorageRef: "originals/x", SubjectsInside: inside, FileName: "v1.sealed:secret-name",
+		EvidenceID: e.ID.String(), Kind: []evidence.Kind{evidence.Document, evidence.Message}[w.pick(2)], SHA256: digest,
+		Size: int64(1 + w.pick(1000)), MediaType: "application/pdf", StorageRef: "originals/x", SubjectsInside: inside, FileName: Sealed(sealed.Document(digest), "secret-name.pdf"),
 	})
 	w.Evidence = append(w.Evidence, e)
 	return e
@@ -298,6 +300,7 @@ func (w *World) note() {
 		journal.Reminded{},
 		journal.ReadModelDiverged{},
 		journal.ReadModelRepaired{},
+		journal.EpochStarted{},
 	}
 	w.Log.Record(w.ID, "journal-"+w.ID.String(), fact.Actor{ID: "journal", Kind: fact.Process}, all[w.pick(len(all))])
 }

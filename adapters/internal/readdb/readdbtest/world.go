@@ -112,7 +112,7 @@ func (w *World) text(what string) string {
 func (w *World) stakeholders() []strategy.Stakeholder {
 	return []strategy.Stakeholder{
 		{Kind: strategy.OrganizationStakeholder, Name: w.text("Ministry"), Roles: []strategy.Role{{Name: "owner", Types: []strategy.RoleType{strategy.Performer}}}},
-		{Kind: strategy.PersonStakeholder, Sealed: "sealed:secret-name"},
+		{Kind: strategy.PersonStakeholder, Sealed: Sealed(Somebody, "secret-name")},
 	}[:w.pick(3)]
 }
 
@@ -278,9 +278,9 @@ func (w *World) measure(i *Indicator) {
 func (w *World) members() {
 	admin := w.author
 	admin.Roles = []string{authz.Administrator}
-	id := uuid.NewString()
+	id, subject := uuid.NewString(), uuid.NewString()
 	w.organization(admin, organization.EnrolMember{
-		MemberID: id, SubjectID: uuid.NewString(), Issuer: "https://issuer.example",
+		MemberID: id, SubjectID: subject, DisplayName: Sealed(subject, "secret-name"), Issuer: "https://issuer.example",
 		ExternalIDHash: organization.IdentityHash(w.ID.String(), "https://issuer.example", id), Kind: organization.Person,
 	})
 	scope := organization.Scope{All: true}

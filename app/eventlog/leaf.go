@@ -1,17 +1,15 @@
-package cloudevents
+package eventlog
 
 import (
 	"crypto/sha256"
 	"encoding/binary"
-
-	"strata.dev/strata/app/eventlog"
 )
 
 const leafName = "strata-event-v1"
 
 // AppendLeaf appends the canonical encoding of a stored event, as the package
 // comment defines it, to dst.
-func AppendLeaf(dst []byte, e *eventlog.Event) []byte {
+func AppendLeaf(dst []byte, e *Event) []byte {
 	dst = append(dst, leafName...)
 	for _, n := range [...]int64{e.Position, e.OrganizationSequence, e.Version, int64(e.SchemaVersion), e.RecordedAt.UnixMicro()} {
 		dst = binary.BigEndian.AppendUint64(dst, uint64(n))
@@ -32,14 +30,16 @@ func appendSized[T ~string | ~[]byte](dst []byte, field T) []byte {
 }
 
 // LeafHash is the event's leaf in a Merkle tree as of RFC 6962.
-func LeafHash(e *eventlog.Event) [sha256.Size]byte {
-	hash, _ := leafHash(make([]byte, 0, 512+len(e.Data)+len(e.Metadata)), e)
-	return hash
+func LeafHash(e *Event) [sha256.Size]byte {
+	scratch := make([]byte, 0, 512+len(e.Data)+len(e.Metadata))
+	return LeafHashIn(&scratch, e)
 }
 
-// leafHash uses scratch for the leaf and gives it back grown.
-func leafHash(scratch []byte, e *eventlog.Event) (hash [sha256.Size]byte, grown []byte) {
-	scratch = append(scratch[:0], 0x00) // the domain of leaves; inner nodes have 0x01
-	scratch = AppendLeaf(scratch, e)
-	return sha256.Sum256(scratch), scratch
+// LeafHashIn is LeafHash for those who hash many events: it works in *scratch,
+// overwrites it and leaves it grown to what it needed.
+func LeafHashIn(scratch *[]byte, e *Event) [sha256.Size]byte {
+	leaf := append((*scratch)[:0], 0x00) // the domain of leaves; inner nodes have 0x01
+	leaf = AppendLeaf(leaf, e)
+	*scratch = leaf
+	return sha256.Sum256(leaf)
 }
