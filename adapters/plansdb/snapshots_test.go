@@ -184,7 +184,7 @@ func TestLongHistoriesAnswerSoon(t *testing.T) {
 		l.settled(t, taken)
 	}
 	for name, ask := range l.questions() {
-		const asked = 60
+		const asked = 30
 		var with, without []time.Duration
 		for n := range asked {
 			r := as(l.w)
@@ -212,9 +212,9 @@ func TestLongHistoriesAnswerSoon(t *testing.T) {
 		slices.Sort(without)
 		t.Logf("%-9s with snapshots p50 %s p99 %s, without p50 %s max %s", name, with[asked/2].Round(100*time.Microsecond),
 			with[asked*99/100].Round(100*time.Microsecond), without[len(without)/2].Round(time.Millisecond), without[len(without)-1].Round(time.Millisecond))
-		// 20 ms is what is promised; others are at work here.
-		if p50 := with[asked/2]; p50 > 150*time.Millisecond {
-			t.Errorf("%s: the median is %s", name, p50)
+		// How fast it is, BenchmarkPast says; here others are at work, and the race detector.
+		if p50, folded := with[asked/2], without[len(without)/2]; 2*p50 > folded {
+			t.Errorf("%s: the median is %s with snapshots and %s without", name, p50, folded)
 		}
 	}
 	if c := l.reader.Snapshots(); c.Used == 0 || c.Wrong != 0 {

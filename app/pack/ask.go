@@ -50,6 +50,8 @@ type Log interface {
 	// ReadOrganization gives the organization's events with OrganizationSequence >
 	// after, in order, at most limit.
 	ReadOrganization(ctx context.Context, organizationID uuid.UUID, after int64, limit int) ([]eventlog.Event, error)
+	// Head is the last position, 0 for an empty log.
+	Head(ctx context.Context) (int64, error)
 }
 
 // Checkpoint is a signed one.

@@ -146,7 +146,11 @@ func (b *build) evidence(ctx context.Context) error {
 	if b.from == nil {
 		return nil
 	}
-	ids, err := b.from.Of(ctx, b.span.ask.OrganizationID, b.span.ask.StreamID, b.end())
+	end, err := b.end(ctx)
+	if err != nil {
+		return err
+	}
+	ids, err := b.from.Of(ctx, b.span.ask.OrganizationID, b.span.ask.StreamID, end)
 	if err != nil {
 		return err
 	}
@@ -178,15 +182,20 @@ func (b *build) evidence(ctx context.Context) error {
 }
 
 // end is the moment up to which evidence is asked for: it is linked to an entity
-// by events of its own, which may come after the entity's last one.
-func (b *build) end() query.Moment {
+// by events of its own, which may come after the entity's last one, and after the
+// checkpoint that covers that.
+func (b *build) end(ctx context.Context) (query.Moment, error) {
 	switch ask := b.span.ask; {
 	case ask.ToPosition > 0:
-		return query.Moment{Position: min(ask.ToPosition, b.at.Size)}
+		head, err := b.packer.o.Log.Head(ctx)
+		if err != nil {
+			return query.Moment{}, fmt.Errorf("end of the log: %w", err)
+		}
+		return query.Moment{Position: min(ask.ToPosition, head)}, nil
 	case !ask.To.IsZero():
-		return query.Moment{Instant: ask.To.Add(-time.Microsecond)} // before it
+		return query.Moment{Instant: ask.To.Add(-time.Microsecond)}, nil // before it
 	}
-	return query.Moment{}
+	return query.Moment{}, nil
 }
 
 // keys is keys.txt.

@@ -151,6 +151,9 @@ func (w *world) ReadStream(_ context.Context, organizationID uuid.UUID, streamID
 	return found, nil
 }
 
+// Head implements pack.Log.
+func (w *world) Head(context.Context) (int64, error) { return int64(len(w.events)), nil }
+
 // ReadOrganization implements pack.Log.
 func (w *world) ReadOrganization(_ context.Context, organizationID uuid.UUID, after int64, limit int) (found []eventlog.Event, _ error) {
 	for _, e := range w.events {

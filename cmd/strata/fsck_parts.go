@@ -115,25 +115,19 @@ func (p *fsckParts) archive(ctx context.Context, ask *fsck.Options, beside *post
 
 // personal adds originals and sealed texts, for which the key store is needed.
 func (p *fsckParts) personal(ctx context.Context, ask *fsck.Options, beside *postgres.Beside) error {
+	var keys *keystore.Store
 	var persons *personal.Sealer
-	url, file := p.cfg.keysURL(), p.cfg.keysKEKFile()
-	if _, err := os.Stat(file); url != "" && file != "" && err == nil && (p.cfg.KeysURL != "" || directoryThere(url)) {
-		objects, err := blob.Open(ctx, url, blob.Credentials{AccessKey: p.cfg.KeysAccessKey, SecretKey: p.cfg.KeysSecretKey})
-		if err != nil {
-			return fmt.Errorf("STRATA_KEYS_URL: %w", err)
+	if p.cfg.KeysURL != "" || directoryThere(p.cfg.keysURL()) {
+		var err error
+		if keys, _, err = openKeyStore(ctx, p.cfg, false, nil); err != nil {
+			return err
 		}
-		keks, err := keystore.ReadKEKs(file)
-		if err != nil {
-			return usageError{fmt.Errorf("STRATA_KEYS_KEK_FILE: %w", err)}
-		}
-		keys, err := keystore.New(keystore.Options{Objects: objects, KEKs: keks})
-		if err != nil {
-			return fmt.Errorf("STRATA_KEYS_URL: %w", err)
-		}
+	}
+	if keys == nil {
+		ask.Parts = append(ask.Parts, fsck.Absent(fsck.SealedSection, "STRATA_KEYS_URL and STRATA_KEYS_KEK_FILE are not set"))
+	} else {
 		persons = personal.NewSealer(keys)
 		ask.Followers = append(ask.Followers, fsck.NewSealed(persons, beside.Cursors))
-	} else {
-		ask.Parts = append(ask.Parts, fsck.Absent(fsck.SealedSection, "STRATA_KEYS_URL and STRATA_KEYS_KEK_FILE are not set"))
 	}
 	documents, err := postgres.OpenImports(ctx, p.cfg.LogURL, persons)
 	if err != nil {

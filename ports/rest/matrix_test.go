@@ -37,6 +37,7 @@ func newMatrix(t *testing.T) *matrix {
 		t.Fatal(err)
 	}
 	m.options.Countersigner = signer
+	sealWhatComes(t, m.log, &m.options)
 	handler, err := rest.New(m.options)
 	if err != nil {
 		t.Fatal(err)

@@ -10,7 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"strata.dev/strata/app/eventlog"
+	"strata.dev/strata/app/archive"
 	"strata.dev/strata/app/ledger"
 	"strata.dev/strata/ports/rest/gen"
 )
@@ -107,7 +107,7 @@ func encodeReceipt(r ledger.Receipt, events bool, durability string) ([]byte, er
 		}
 		if events {
 			out = append(out, `{"event":`...)
-			if out, err = appendStored(out, &e.Event); err != nil {
+			if out, err = archive.AppendEvent(out, &e.Event); err != nil {
 				return nil, err
 			}
 			out = append(out, ',')
@@ -117,41 +117,4 @@ func encodeReceipt(r ledger.Receipt, events bool, durability string) ([]byte, er
 		out = append(out, proof[1:]...)
 	}
 	return append(out, "]}"...), nil
-}
-
-// storedEvent is an event with every stored field; its members are those of an
-// archive's line.
-type storedEvent struct {
-	Position             int64  `json:"position"`
-	OrganizationID       string `json:"organizationId"`
-	OrganizationSequence int64  `json:"organizationSequence"`
-	StreamID             string `json:"streamId"`
-	Version              int64  `json:"version"`
-	EventID              string `json:"eventId"`
-	Type                 string `json:"type"`
-	SchemaVersion        int    `json:"schemaVersion"`
-	CommandID            string `json:"commandId,omitempty"`
-	CommandHash          string `json:"commandHash,omitempty"`
-	RecordedAt           string `json:"recordedAt"`
-}
-
-// appendStored writes an event with its data and metadata byte for byte: through a
-// JSON encoder they would no longer be what is hashed.
-func appendStored(dst []byte, e *eventlog.Event) ([]byte, error) {
-	stored := storedEvent{
-		Position: e.Position, OrganizationID: e.OrganizationID.String(), OrganizationSequence: e.OrganizationSequence,
-		StreamID: e.StreamID, Version: e.Version, EventID: e.ID.String(), Type: e.Type, SchemaVersion: e.SchemaVersion,
-		RecordedAt: e.RecordedAt.UTC().Format("2006-01-02T15:04:05.000000Z"),
-	}
-	if e.CommandID != uuid.Nil {
-		stored.CommandID, stored.CommandHash = e.CommandID.String(), hex.EncodeToString(e.CommandHash)
-	}
-	head, err := json.Marshal(stored)
-	if err != nil {
-		return nil, err
-	}
-	dst = append(dst, head[:len(head)-1]...)
-	dst = append(append(dst, `,"metadata":`...), e.Metadata...)
-	dst = append(append(dst, `,"data":`...), e.Data...)
-	return append(dst, '}'), nil
 }

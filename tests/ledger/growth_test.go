@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
 	"golang.org/x/mod/sumdb/tlog"
 	"pgregory.net/rapid"
 
@@ -167,24 +168,20 @@ func TestTwoSealersDoNotFork(t *testing.T) {
 	if err != nil || !ok || c.Size != head || c.Root != w.root(head) {
 		t.Fatalf("sealed %+v, %v", c, err)
 	}
-	rows, err := w.admin.Query(t.Context(), `SELECT size, root FROM ledger.checkpoints`)
-	if err != nil {
-		t.Fatal(err)
+	type signed struct {
+		Size int64
+		Root []byte
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var size int64
-		var root []byte
-		if err := rows.Scan(&size, &root); err != nil {
-			t.Fatal(err)
-		}
-		at, err := w.reader().Root(t.Context(), size)
-		if err != nil || string(at[:]) != string(root) {
-			t.Errorf("the root signed at %d is not the tree's: %v", size, err)
-		}
+	rows, _ := w.admin.Query(t.Context(), `SELECT size, root FROM ledger.checkpoints`) // CollectRows returns its error
+	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[signed])
+	if err != nil || len(all) == 0 {
+		t.Fatalf("%d checkpoints, %v", len(all), err)
 	}
-	if err := rows.Err(); err != nil {
-		t.Fatal(err)
+	for _, c := range all {
+		at, err := w.reader().Root(t.Context(), c.Size)
+		if err != nil || string(at[:]) != string(c.Root) {
+			t.Errorf("the root signed at %d is not the tree's: %v", c.Size, err)
+		}
 	}
 }
 
