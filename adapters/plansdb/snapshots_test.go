@@ -183,8 +183,8 @@ func TestLongHistoriesAnswerSoon(t *testing.T) {
 		taken += 20
 		l.settled(t, taken)
 	}
+	const asked = 30 // of each question
 	for name, ask := range l.questions() {
-		const asked = 30
 		var with, without []time.Duration
 		for n := range asked {
 			r := as(l.w)
@@ -212,13 +212,11 @@ func TestLongHistoriesAnswerSoon(t *testing.T) {
 		slices.Sort(without)
 		t.Logf("%-9s with snapshots p50 %s p99 %s, without p50 %s max %s", name, with[asked/2].Round(100*time.Microsecond),
 			with[asked*99/100].Round(100*time.Microsecond), without[len(without)/2].Round(time.Millisecond), without[len(without)-1].Round(time.Millisecond))
-		// How fast it is, BenchmarkPast says; here others are at work, and the race detector.
-		if p50, folded := with[asked/2], without[len(without)/2]; 2*p50 > folded {
-			t.Errorf("%s: the median is %s with snapshots and %s without", name, p50, folded)
-		}
 	}
-	if c := l.reader.Snapshots(); c.Used == 0 || c.Wrong != 0 {
-		t.Errorf("%+v", c)
+	// How fast it is, BenchmarkPast says; here others are at work, and the race detector. That answers rest on
+	// snapshots, and do not begin with the first event, is what makes it so.
+	if c := l.reader.Snapshots(); c.Used < 4*asked*9/10 || c.Wrong != 0 {
+		t.Errorf("%+v after %d questions", c, 4*asked)
 	}
 	t.Logf("%+v", l.reader.Snapshots())
 	l.wrong(t)
