@@ -53,25 +53,25 @@ func (p *publishedKeys) find(ctx context.Context, name keyName) (verifyingKey, b
 	key, known := p.keys[name]
 	sinceRead, sinceTried := now.Sub(p.read), now.Sub(p.tried)
 	none := p.read.IsZero() || sinceRead > maxKeyAge
-	failed := p.failed
+	failed, tried := p.failed, p.tried
 	p.mu.Unlock()
 	switch {
 	case none:
 		if sinceTried >= retryGap || failed == nil {
-			failed = p.fetch(ctx)
+			failed = p.fetch(ctx, tried)
 		}
 		if failed != nil {
 			return verifyingKey{}, false, ErrUnavailable.Because(failed)
 		}
 	case known:
 		if sinceRead > refreshAge && sinceTried >= refreshGap {
-			p.start()
+			p.start(tried)
 		}
 		return key, true, nil
 	case sinceTried < refreshGap:
 		return verifyingKey{}, false, nil
 	default:
-		if err := p.fetch(ctx); err != nil {
+		if err := p.fetch(ctx, tried); err != nil {
 			return verifyingKey{}, false, nil // the keys there are go on; p.failed and the log tell why
 		}
 	}
@@ -94,10 +94,18 @@ func (p *publishedKeys) status() error {
 	return nil
 }
 
+// refresh fetches, or joins the fetch that is under way.
+func (p *publishedKeys) refresh(ctx context.Context) error {
+	p.mu.Lock()
+	tried := p.tried
+	p.mu.Unlock()
+	return p.fetch(ctx, tried)
+}
+
 // fetch joins the fetch that is under way, or starts one.
-func (p *publishedKeys) fetch(ctx context.Context) error {
+func (p *publishedKeys) fetch(ctx context.Context, seen time.Time) error {
 	select {
-	case r := <-p.start():
+	case r := <-p.start(seen):
 		return r.Err
 	case <-ctx.Done():
 		return ctx.Err()
@@ -105,9 +113,16 @@ func (p *publishedKeys) fetch(ctx context.Context) error {
 }
 
 // start begins a fetch of its own time: who asked first may give up, others wait
-// for the same answer.
-func (p *publishedKeys) start() <-chan singleflight.Result {
+// for the same answer. seen is when the last fetch began as the caller knows it:
+// who comes when a newer one has just ended takes what that one brought.
+func (p *publishedKeys) start(seen time.Time) <-chan singleflight.Result {
 	return p.flight.DoChan("", func() (any, error) {
+		p.mu.Lock()
+		tried, failed := p.tried, p.failed
+		p.mu.Unlock()
+		if !tried.Equal(seen) {
+			return nil, failed
+		}
 		ctx, cancel := context.WithTimeout(context.Background(), fetchBudget)
 		defer cancel()
 		began := p.config.Now()

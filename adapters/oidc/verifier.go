@@ -87,7 +87,7 @@ func (v *Verifier) Warm(ctx context.Context) error {
 	var errs []error
 	for _, i := range v.issuers {
 		if i.published != nil {
-			if err := i.published.fetch(ctx); err != nil {
+			if err := i.published.refresh(ctx); err != nil {
 				errs = append(errs, fmt.Errorf("issuer %s: %w", i.config.Issuer, err))
 			}
 		}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -119,8 +120,14 @@ func (r *Restorer) alone(ctx context.Context) error {
 	return nil
 }
 
-// Close gives the lock back.
-func (r *Restorer) Close() { closeQuietly(r.conn) }
+// Close gives the lock back, now rather than when the server notices that the
+// connection is gone. It may be called again.
+func (r *Restorer) Close() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_, _ = r.conn.Exec(ctx, `SELECT pg_advisory_unlock_all()`) // a connection that is broken has lost it
+	closeQuietly(r.conn)
+}
 
 // Head implements eventlog.Reader.
 func (r *Restorer) Head(ctx context.Context) (head int64, err error) {
