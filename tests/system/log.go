@@ -49,10 +49,12 @@ func (s *System) Head(t testing.TB) (head int64) {
 // HeldLong lists the transactions of Strata's roles, in any database of the
 // server, that have been open for longer than age: each holds a snapshot, an id
 // or locks.
+// A listener that reads its notifications is idle all the same, and shows its last
+// statement as the beginning of that.
 func (s *System) HeldLong(t testing.TB, age time.Duration) (held []string) {
 	t.Helper()
 	s.query(t, fmt.Sprintf(`SELECT concat_ws(' ', usename, datname, application_name, state, now() - xact_start, query) FROM pg_stat_activity
-	            WHERE usename LIKE 'strata_%%' AND xact_start < now() - interval '%d milliseconds'`, age.Milliseconds()), func(rows pgx.Rows) (err error) {
+	            WHERE usename LIKE 'strata_%%' AND state <> 'idle' AND xact_start < now() - interval '%d milliseconds'`, age.Milliseconds()), func(rows pgx.Rows) (err error) {
 		held, err = pgx.CollectRows(rows, pgx.RowTo[string])
 		return err
 	})
