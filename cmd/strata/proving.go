@@ -18,6 +18,7 @@ import (
 	"strata.dev/strata/app/ledger"
 	"strata.dev/strata/app/proving"
 	"strata.dev/strata/app/verifier"
+	"strata.dev/strata/app/verifier/verifycli"
 )
 
 // errTampered: the log is not what was sealed. Exit code 3.
@@ -117,11 +118,11 @@ func (c *cli) prove(cmd *cobra.Command, f provingFlags) error {
 
 // trust is whose signatures count.
 func (f provingFlags) trust(cfg config) (t verifier.Trust, err error) {
-	if t.Log, err = readKeys(f.keys); err != nil {
-		return t, err
+	if t.Log, err = verifycli.Keys(f.keys); err != nil {
+		return t, usageError{err}
 	}
-	if t.Witnesses, err = readKeys(f.witness); err != nil {
-		return t, err
+	if t.Witnesses, err = verifycli.Keys(f.witness); err != nil {
+		return t, usageError{err}
 	}
 	t.Quorum = len(t.Witnesses)
 	if len(t.Log) > 0 {
@@ -145,25 +146,6 @@ func ownKeys(cfg config) (keys []verifier.Key, err error) {
 			return nil, err
 		}
 		keys = append(keys, k)
-	}
-	return keys, nil
-}
-
-// readKeys reads keys that are given, each itself or as a file of them.
-func readKeys(given []string) (keys []verifier.Key, err error) {
-	for _, g := range given {
-		text, err := os.ReadFile(g)
-		if err != nil {
-			text = []byte(g)
-		}
-		more, err := verifier.ParseKeys(text)
-		if err == nil && len(more) == 0 {
-			err = errors.New("no key is in it")
-		}
-		if err != nil {
-			return nil, usageError{fmt.Errorf("key %.80q: %w", g, err)}
-		}
-		keys = append(keys, more...)
 	}
 	return keys, nil
 }

@@ -157,10 +157,10 @@ func (c *call) run(ctx context.Context, args []string) (r Result, err error) {
 
 // prepare reads the keys and what was seen before.
 func (c *call) prepare() (err error) {
-	if c.trust.Log, err = keys(c.keys); err != nil {
+	if c.trust.Log, err = Keys(c.keys); err != nil {
 		return err
 	}
-	if c.trust.Witnesses, err = keys(c.witnesses); err != nil {
+	if c.trust.Witnesses, err = Keys(c.witnesses); err != nil {
 		return err
 	}
 	if c.trust.Quorum = len(c.trust.Witnesses); len(c.trust.Log) == 0 {
@@ -180,8 +180,9 @@ func (c *call) prepare() (err error) {
 	return nil
 }
 
-// keys reads keys that are given, each itself or as a file of them.
-func keys(given []string) (all []verifier.Key, err error) {
+// Keys reads keys that are given, each itself or as a file of them. An error is the
+// caller's mistake.
+func Keys(given []string) (all []verifier.Key, err error) {
 	for _, g := range given {
 		text, err := os.ReadFile(g)
 		if err != nil {
